@@ -1,0 +1,35 @@
+#include "dspu/transport.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace dspu::app {
+
+namespace {
+
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+}  // namespace
+
+std::string_view find_header(const header_list& headers, std::string_view name) {
+  const auto found = std::ranges::find_if(headers, [&](const auto& h) { return same_letters(h.first, name); });
+  return found == headers.end() ? std::string_view{} : std::string_view{found->second};
+}
+
+std::string_view to_string(transport_failure kind) {
+  switch (kind) {
+    case transport_failure::dns: return "dns";
+    case transport_failure::connect: return "connect";
+    case transport_failure::tls: return "tls";
+    case transport_failure::reset: return "reset";
+    case transport_failure::timeout: return "timeout";
+    case transport_failure::protocol: return "protocol";
+    case transport_failure::body_too_large: return "body_too_large";
+    case transport_failure::sink: return "sink";
+  }
+  return "unknown";
+}
+
+}  // namespace dspu::app

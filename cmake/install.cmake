@@ -1,0 +1,19 @@
+# find_package(dspu CONFIG) gives dspu::core, and dspu::aio and dspu::testing where they were built.
+include(CMakePackageConfigHelpers)
+
+set(dspu_exported dspu_core)
+if(DSPU_BUILD_AIO)
+  list(APPEND dspu_exported dspu_aio dspu_testing)
+endif()
+install(TARGETS ${dspu_exported} EXPORT dspuTargets FILE_SET HEADERS)
+install(EXPORT dspuTargets NAMESPACE dspu:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/dspu)
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/dspuConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/dspuConfig.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/dspu)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/dspuConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/dspuConfig.cmake ${PROJECT_BINARY_DIR}/dspuConfigVersion.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/dspu)
+
+if(TARGET dspu)
+  install(TARGETS dspu RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

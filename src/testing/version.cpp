@@ -1,0 +1,1 @@
+#include "dspu/core/version.hpp"
