@@ -1,0 +1,28 @@
+#include "dspu/core/retry_machine.hpp"
+
+#include "dspu/core/check.hpp"
+
+namespace dspu::core {
+
+retry_plan::retry_plan(std::int64_t attempts, const backoff_options& backoff_opts, duration retry_after_limit)
+    : max_attempts(attempts), backoff(backoff_opts), max_retry_after(retry_after_limit) {
+  require(attempts >= 1, "retry.max_attempts", attempts, "at least 1 (the first call counts)");
+  require(retry_after_limit >= duration{0}, "retry.max_retry_after", retry_after_limit, "at least 0 s");
+}
+
+retry_decision retry_machine::next(verdict v, double unit, std::optional<duration> retry_after) {
+  if (v == verdict::success) return {false, retry_reason::succeeded};
+  if (v == verdict::ignored) return {false, retry_reason::not_retryable};
+  if (attempt_ >= plan_->max_attempts) return {false, retry_reason::attempts_exhausted};
+
+  const bool hinted = retry_after && *retry_after >= duration{0};
+  if (hinted && *retry_after > plan_->max_retry_after) return {false, retry_reason::retry_after_too_long};
+
+  const auto nth = static_cast<std::uint64_t>(attempt_);
+  const duration delay = hinted ? *retry_after : plan_->backoff.delay(nth, unit, previous_delay_);
+  if (!hinted) previous_delay_ = delay;
+  ++attempt_;
+  return {true, hinted ? retry_reason::server_hint : retry_reason::backoff, delay};
+}
+
+}  // namespace dspu::core
