@@ -4,7 +4,7 @@ function(dspu_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+    -Wall -Wextra -Wconversion -Wshadow
     $<$<BOOL:${DSPU_WERROR}>:-Werror>
     # The fences that TSan cannot follow are Asio's own; its headers offer no other way.
     $<$<AND:$<CXX_COMPILER_ID:GNU>,$<IN_LIST:thread,${DSPU_SANITIZE_LIST}>>:-Wno-tsan>

@@ -1,0 +1,105 @@
+// What the policies throw, and how to tell it apart.
+//
+// Every error derives from boost::system::system_error with a code of one category, and carries its facts as
+// members. `e.code() == std::errc::timed_out` and the like work. Bad options and arguments are not among these: they
+// are std::invalid_argument.
+#pragma once
+
+#include "dspu/aio/detail/asio.hpp"
+#include "dspu/core/breaker_machine.hpp"
+
+#include <boost/system/result.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <exception>
+#include <optional>
+#include <type_traits>
+
+namespace dspu::aio {
+
+enum class errc {
+  circuit_open = 1,  // the breaker refused the call                        ≙ std::errc::connection_refused
+  timed_out,         // run_with_timeout's time was over                    ≙ std::errc::timed_out
+  queue_full,        // the policy's queue holds as many as it may          ≙ std::errc::no_buffer_space
+  callback_failed,   // a callback threw; its error and the call's are kept
+};
+
+const boost::system::error_category& category() noexcept;
+error_code make_error_code(errc e) noexcept;
+
+// A value or the exception that came instead; value() rethrows it.
+template <class T>
+using result = boost::system::result<T, std::exception_ptr>;
+
+// What all policy errors share.
+class error : public boost::system::system_error {
+ public:
+  explicit error(errc e) : system_error(make_error_code(e)) {}
+  error(errc e, const char* what) : system_error(make_error_code(e), what) {}
+
+  // How long until asking again makes sense, as far as the policy knows. `retry` waits that long.
+  std::optional<duration> retry_after() const noexcept { return retry_after_; }
+
+ protected:
+  std::optional<duration> retry_after_;
+};
+
+using core::circuit_state;
+
+// The call was not made: the breaker is open, or half-open with all its probes out.
+class circuit_breaker_error : public error {
+ public:
+  circuit_breaker_error(circuit_state state, std::int64_t failure_count, std::optional<duration> retry_after);
+  circuit_state state() const noexcept { return state_; }
+  std::int64_t failure_count() const noexcept { return failure_count_; }
+
+ private:
+  circuit_state state_;
+  std::int64_t failure_count_;
+};
+
+class async_timeout_error : public error {
+ public:
+  explicit async_timeout_error(duration timeout);
+  duration timeout() const noexcept { return timeout_; }
+
+ private:
+  duration timeout_;
+};
+
+class queue_full_error : public error {
+ public:
+  explicit queue_full_error(std::size_t limit);
+  std::size_t limit() const noexcept { return limit_; }
+
+ private:
+  std::size_t limit_;
+};
+
+// A user's callback threw. Neither error is lost: callback() is what it threw, cause() the error it was told of.
+class callback_error : public error {
+ public:
+  callback_error(std::exception_ptr callback, std::exception_ptr cause);
+  const std::exception_ptr& callback() const noexcept { return callback_; }
+  const std::exception_ptr& cause() const noexcept { return cause_; }
+
+ private:
+  std::exception_ptr callback_;
+  std::exception_ptr cause_;
+};
+
+// The caller was cancelled while a policy waited after a failed attempt: code() is asio's operation_aborted, as for
+// any cancelled operation; last_error() is what the attempt had failed with.
+class cancelled_error : public boost::system::system_error {
+ public:
+  explicit cancelled_error(std::exception_ptr last_error);
+  const std::exception_ptr& last_error() const noexcept { return last_error_; }
+
+ private:
+  std::exception_ptr last_error_;
+};
+
+}  // namespace dspu::aio
+
+template <>
+struct boost::system::is_error_code_enum<dspu::aio::errc> : std::true_type {};

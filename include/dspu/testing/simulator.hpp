@@ -1,0 +1,124 @@
+// Runs coroutines in virtual time: a scenario of hours takes milliseconds and always goes the same way.
+//
+//   dspu::testing::simulator sim;
+//   sim.run(my_coroutine());            // an awaitable; its timers are basic_waitable_timer<manual_clock>
+//   EXPECT_EQ(sim.elapsed(), 90s);
+//
+// It polls its event loop until nothing is ready, then jumps the clock to the nearest deadline (autojump, as in trio's
+// MockClock). Where nothing is ready, no timer is armed and somebody still waits, it throws simulation_stuck instead of
+// hanging. While work is out on a thread pool (sync_to_async) the time stands still.
+//
+// One simulator at a time in a process. Not thread-safe.
+#pragma once
+
+#include "dspu/core/random.hpp"
+#include "dspu/testing/manual_clock.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace dspu::testing {
+
+// Nothing can ever happen any more, and yet somebody waits.
+class simulation_stuck : public std::runtime_error {
+ public:
+  simulation_stuck(std::size_t waiting, manual_clock::duration elapsed);
+  std::size_t waiting() const noexcept { return waiting_; }
+
+ private:
+  std::size_t waiting_;
+};
+
+class simulator {
+ public:
+  using executor_type = boost::asio::io_context::executor_type;
+
+  // `seed` is what random() starts from; print it in a test that draws from it.
+  explicit simulator(std::uint64_t seed = 1);
+  simulator(const simulator&) = delete;
+  simulator& operator=(const simulator&) = delete;
+  // What still waits is destroyed without being resumed.
+  ~simulator();
+
+  boost::asio::io_context& context() { return context_; }
+  executor_type get_executor() { return context_.get_executor(); }
+
+  // Runs until `task` ends and gives its result or throws its error. Others go on in a later run.
+  // Throws: simulation_stuck.
+  template <class T>
+  T run(boost::asio::awaitable<T> task);
+
+  // Starts a task without waiting for it. An error of it is thrown by the next run().
+  void spawn(boost::asio::awaitable<void> task);
+
+  // Runs until every task spawned has ended and nothing is left to do.
+  // Throws: simulation_stuck; the first error of a spawned task.
+  void run();
+
+  // Runs until the time is start + `elapsed`; what is due at that instant is done.
+  void run_until(manual_clock::duration elapsed);
+  void run_for(manual_clock::duration d) { run_until(elapsed() + d); }
+
+  // Calls `f` at start + `elapsed`.
+  void at(manual_clock::duration elapsed, std::function<void()> f);
+
+  manual_clock::time_point now() const { return manual_clock::now(); }
+  manual_clock::duration elapsed() const { return now() - start_; }
+  core::random_source& random() { return random_; }
+  // Tasks begun with run() or spawn() that have not ended.
+  std::size_t tasks() const { return tasks_; }
+
+ private:
+  enum class progress { made, waits_for_threads, nothing_armed };
+
+  void drain();
+  progress jump(manual_clock::time_point limit);
+  void run_while(const std::function<bool()>& wanted);
+  void rethrow_task_error();
+
+  boost::asio::io_context context_{1};
+  core::random_source random_;
+  manual_clock::time_point start_;
+  std::size_t tasks_ = 0;
+  std::exception_ptr task_error_;
+};
+
+template <class T>
+T simulator::run(boost::asio::awaitable<T> task) {
+  std::exception_ptr error;
+  bool done = false;
+  ++tasks_;
+  if constexpr (std::is_void_v<T>) {
+    boost::asio::co_spawn(context_, std::move(task), [&](std::exception_ptr e) {
+      error = e;
+      done = true;
+      --tasks_;
+    });
+    run_while([&] { return !done; });
+    if (error) std::rethrow_exception(error);
+  } else {
+    std::optional<T> value;
+    boost::asio::co_spawn(context_, std::move(task), [&](std::exception_ptr e, T v) {
+      error = e;
+      if (!e) value.emplace(std::move(v));
+      done = true;
+      --tasks_;
+    });
+    run_while([&] { return !done; });
+    if (error) std::rethrow_exception(error);
+    return std::move(*value);
+  }
+}
+
+}  // namespace dspu::testing

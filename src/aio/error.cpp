@@ -1,0 +1,81 @@
+#include "dspu/aio/error.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <cstdio>
+#include <string>
+
+namespace dspu::aio {
+
+namespace {
+
+class policy_category final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return "dspu.aio"; }
+
+  std::string message(int value) const override {
+    switch (static_cast<errc>(value)) {
+      case errc::circuit_open: return "circuit breaker is open";
+      case errc::timed_out: return "operation timed out";
+      case errc::queue_full: return "too many are waiting";
+      case errc::callback_failed: return "a callback threw";
+    }
+    return "unknown dspu.aio error";
+  }
+
+  boost::system::error_condition default_error_condition(int value) const noexcept override {
+    using namespace boost::system::errc;
+    switch (static_cast<errc>(value)) {
+      case errc::circuit_open: return make_error_condition(connection_refused);
+      case errc::timed_out: return make_error_condition(boost::system::errc::timed_out);
+      case errc::queue_full: return make_error_condition(no_buffer_space);
+      case errc::callback_failed: break;
+    }
+    return {value, *this};
+  }
+};
+
+std::string in_seconds(duration d) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.9g s", std::chrono::duration<double>(d).count());
+  return text;
+}
+
+std::string describe_refusal(circuit_state state, std::int64_t failures, std::optional<duration> retry_after) {
+  std::string text = state == circuit_state::half_open ? "half-open, all probes out" : "open";
+  text += " after " + std::to_string(failures) + " failures";
+  if (retry_after) text += ", next probe in " + in_seconds(*retry_after);
+  return text;
+}
+
+}  // namespace
+
+const boost::system::error_category& category() noexcept {
+  static const policy_category instance;
+  return instance;
+}
+
+error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), category()}; }
+
+circuit_breaker_error::circuit_breaker_error(circuit_state state, std::int64_t failure_count,
+                                             std::optional<duration> retry_after)
+    : error(errc::circuit_open, describe_refusal(state, failure_count, retry_after).c_str()),
+      state_(state),
+      failure_count_(failure_count) {
+  retry_after_ = retry_after;
+}
+
+async_timeout_error::async_timeout_error(duration timeout)
+    : error(errc::timed_out, ("after " + in_seconds(timeout)).c_str()), timeout_(timeout) {}
+
+queue_full_error::queue_full_error(std::size_t limit)
+    : error(errc::queue_full, ("the limit is " + std::to_string(limit)).c_str()), limit_(limit) {}
+
+callback_error::callback_error(std::exception_ptr callback, std::exception_ptr cause)
+    : error(errc::callback_failed), callback_(std::move(callback)), cause_(std::move(cause)) {}
+
+cancelled_error::cancelled_error(std::exception_ptr last_error)
+    : system_error(asio::error::operation_aborted, "cancelled between attempts"),
+      last_error_(std::move(last_error)) {}
+
+}  // namespace dspu::aio

@@ -1,1 +1,0 @@
-#include "dspu/core/version.hpp"
