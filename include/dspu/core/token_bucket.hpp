@@ -52,11 +52,13 @@ class token_bucket {
     return next;
   }
 
-  // The same for the head of a queue that has been waiting since before `now`: its tokens were set aside the moment
-  // they were made, so that waking late loses no rate, however small the capacity.
-  std::optional<level> take_queued(level l, units n, instant now) const {
-    if (l + n > made(now) + capacity_units_) return std::nullopt;
-    return l + n;
+  // The same for the head of a queue that has been waiting since before `now`: its tokens were set aside as they were
+  // made, so that waking late loses no rate, however small the capacity. At most `slack` units are set aside so.
+  std::optional<level> take_queued(level l, units n, instant now, units slack) const {
+    const units made_now = made(now);
+    const level next = std::max(l, made_now - slack) + n;
+    if (next > made_now + capacity_units_) return std::nullopt;
+    return next;
   }
 
   // The first instant at which take(l, n, …) succeeds if nobody else takes; instant::max() if never.

@@ -1,0 +1,204 @@
+// The line in which suspended operations wait: FIFO, intrusive, unlinked in O(1), the same for every policy.
+//
+// A waiter is one allocation that holds the completion handler. Three may want to end its wait: the policy (granted),
+// its cancellation slot (aborted), and the shutdown of its execution context (destroyed, never called). Whoever unlinks
+// it under the queue's lock owns it from then on. It is completed by a function posted to its own executor, so that
+// handler, slot and memory are only ever touched there.
+#pragma once
+
+#include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/serial.hpp"
+
+#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/recycling_allocator.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+namespace dspu::aio::detail {
+
+class wait_queue;
+class waiter_registry;
+
+struct waiter_links {
+  waiter_links* next = this;
+  waiter_links* previous = this;
+
+  bool linked() const { return next != this; }
+  void unlink() {
+    next->previous = previous;
+    previous->next = next;
+    next = previous = this;
+  }
+  void link_before(waiter_links& other) {
+    next = &other;
+    previous = other.previous;
+    previous->next = this;
+    other.previous = this;
+  }
+};
+
+struct queue_links : waiter_links {};
+struct registry_links : waiter_links {};
+
+class waiter : private queue_links, private registry_links {
+ public:
+  waiter(const waiter&) = delete;
+  waiter& operator=(const waiter&) = delete;
+
+  std::int64_t amount() const { return amount_; }
+  const asio::any_io_executor& executor() const { return executor_; }
+
+ protected:
+  waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, const asio::any_io_executor& ex);
+  ~waiter() = default;
+
+  asio::any_io_executor take_executor() { return std::move(executor_); }
+
+ private:
+  friend class wait_queue;
+  friend class waiter_list;
+  friend class waiter_registry;
+  friend struct waiter_cancellation;
+  friend struct waiter_owner;
+
+  // Both end the waiter's life. complete() runs on its executor and calls the handler; discard() does not.
+  virtual void complete(error_code ec) = 0;
+  virtual void discard() = 0;
+
+  static waiter& in_queue(waiter_links* l) { return static_cast<waiter&>(static_cast<queue_links&>(*l)); }
+  static waiter& in_registry(waiter_links* l) { return static_cast<waiter&>(static_cast<registry_links&>(*l)); }
+
+  std::shared_ptr<wait_queue> queue_;
+  waiter_registry* registry_;
+  asio::any_io_executor executor_;  // tracks work: the context does not run dry while somebody waits
+  std::int64_t amount_;
+  bool serial_;          // its context runs one handler at a time
+  bool queued_ = false;  // guarded by the queue's lock; true until somebody takes it out
+};
+
+struct waiter_owner {
+  void operator()(waiter* w) const { w->discard(); }
+};
+using waiter_ptr = std::unique_ptr<waiter, waiter_owner>;
+
+// Waiters that were taken out of a queue and are yet to be completed, in order.
+class waiter_list {
+ public:
+  waiter_list() = default;
+  waiter_list(const waiter_list&) = delete;
+  waiter_list& operator=(const waiter_list&) = delete;
+  ~waiter_list();
+
+  bool empty() const { return !head_.linked(); }
+  void push_back(waiter& w) { w.queue_links::link_before(head_); }
+  waiter_ptr pop_front();
+
+  // Completes all. Those of `here`, if it is given and serial, are called at once: its loop is who calls us.
+  void complete(error_code ec, const asio::execution_context* here = nullptr);
+
+ private:
+  waiter_links head_;
+};
+
+class wait_queue : public std::enable_shared_from_this<wait_queue> {
+ public:
+  wait_queue() = default;
+  wait_queue(const wait_queue&) = delete;
+  wait_queue& operator=(const wait_queue&) = delete;
+
+  // Ends the wait of everyone with operation_aborted.
+  void abort_all();
+
+ protected:
+  virtual ~wait_queue() = default;
+
+  std::mutex mutex_;
+
+  // All of these need the lock.
+  bool empty() const { return !line_.linked(); }
+  std::size_t size() const { return size_; }
+  waiter& front() { return waiter::in_queue(line_.next); }
+  void push_back(waiter& w);
+  void pop_front_into(waiter_list& list);
+  // Somebody left the line without being served; `was_front` says whether that changes who is next.
+  virtual void left(bool was_front) = 0;
+
+ private:
+  friend struct waiter_cancellation;
+  friend class waiter_registry;
+
+  void remove(waiter& w);
+  void cancel(waiter& w);
+  // Destroys those who wait on behalf of a context that is shutting down.
+  void abandon(const waiter_registry& context);
+
+  waiter_links line_;
+  std::size_t size_ = 0;
+};
+
+struct waiter_cancellation {
+  waiter* target;
+  void operator()(asio::cancellation_type_t) const {
+    const auto queue = target->queue_;  // outlives the waiter
+    queue->cancel(*target);
+  }
+};
+
+template <class Handler>
+class handler_waiter final : public waiter {
+ public:
+  // The executor is the handler's own, or `fallback` if it has none.
+  static waiter_ptr make(std::shared_ptr<wait_queue> queue, std::int64_t amount, Handler&& handler,
+                         const asio::any_io_executor& fallback) {
+    const asio::any_io_executor ex = asio::get_associated_executor(handler, fallback);
+    auto allocator = rebind(handler);
+    auto* place = allocator.allocate(1);
+    auto* made = new (place) handler_waiter(std::move(queue), amount, std::move(handler), ex);
+    const auto slot = asio::get_associated_cancellation_slot(made->handler_);
+    if (slot.is_connected()) slot_of(made->handler_).template emplace<waiter_cancellation>(made);
+    return waiter_ptr{made};
+  }
+
+ private:
+  using base_allocator = asio::associated_allocator_t<Handler, asio::recycling_allocator<void>>;
+  using allocator_type = typename std::allocator_traits<base_allocator>::template rebind_alloc<handler_waiter>;
+
+  handler_waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, Handler&& handler,
+                 const asio::any_io_executor& ex)
+      : waiter(std::move(queue), amount, ex), handler_(std::move(handler)) {}
+
+  static allocator_type rebind(const Handler& handler) {
+    return allocator_type{asio::get_associated_allocator(handler, asio::recycling_allocator<void>{})};
+  }
+  static auto slot_of(const Handler& handler) { return asio::get_associated_cancellation_slot(handler); }
+
+  void complete(error_code ec) override {
+    auto slot = slot_of(handler_);
+    if (slot.is_connected()) slot.clear();
+    const auto work = take_executor();
+    Handler handler = release();
+    std::move(handler)(ec);
+  }
+
+  // The slot is left alone: whoever owned it may be gone already.
+  void discard() override { static_cast<void>(release()); }
+
+  Handler release() {
+    Handler handler(std::move(handler_));
+    auto allocator = rebind(handler);
+    this->~handler_waiter();
+    allocator.deallocate(this, 1);
+    return handler;
+  }
+
+  Handler handler_;
+};
+
+}  // namespace dspu::aio::detail

@@ -1,0 +1,185 @@
+// rate_limiter: lets through so many a second, in the order in which they came.
+//
+//   rate_limiter limiter{{.rate = 10, .per = 1s, .capacity = 20}};
+//   co_await limiter.acquire();                  // waits until a token is there
+//   auto polite = limiter(send);                 // co_await polite(request)
+//
+// A token bucket (core/token_bucket.hpp): it starts full, `rate` tokens flow in each `per`, and no more than `capacity`
+// are kept. Who finds too few waits in line; nobody overtakes, and try_acquire fails while anybody waits. A waiter that
+// is cancelled takes nothing, and those behind it move up.
+//
+// Thread-safety: everything may be called from any thread. With nobody waiting, acquiring is one clock reading and one
+// compare-and-swap: no lock, no allocation, no trip through the event loop. Destroying the limiter ends all waits with
+// operation_aborted; decorated callables must not be called after that.
+#pragma once
+
+#include "dspu/aio/detail/wait_queue.hpp"
+#include "dspu/aio/error.hpp"
+#include "dspu/aio/policy.hpp"
+#include "dspu/core/token_bucket.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/system_executor.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <optional>
+
+namespace dspu::aio {
+
+struct rate_limiter_options {
+  // Tokens that flow in each `per`. Above 0, at most 1e10 a second; fractions are fine.
+  double rate = 0;
+  // At least 1 ns, at most 36 years.
+  duration per = std::chrono::seconds{1};
+  // The most that may be taken at once after a pause. Above 0; without it: rate.
+  std::optional<double> capacity = std::nullopt;
+  // The least time between two wakes of the line. A wake lets go everyone who is due, so a longer interval costs
+  // less CPU and makes waiters late by up to that much; their rate stays exact. 0: wake for each. At least 0.
+  duration wake_interval = std::chrono::microseconds{100};
+  // How many may wait; one more gets queue_full_error. At least 0.
+  std::size_t max_waiters = std::numeric_limits<std::size_t>::max();
+};
+
+namespace detail {
+
+// All of a limiter but its timer. The word holds the bucket's level, doubled, plus 1 while anybody waits; only who
+// holds the lock changes it then, which is what keeps the line closed to those who come by.
+class limiter_state : public wait_queue {
+ public:
+  limiter_state(const rate_limiter_options& options, core::instant start);
+
+  bool try_take(core::token_bucket::units n, core::instant now) {
+    auto word = word_.load(std::memory_order_relaxed);
+    for (;;) {
+      if (word & 1) return false;
+      const auto level = bucket.take(word >> 1, n, now);
+      if (!level) return false;
+      if (word_.compare_exchange_weak(word, *level << 1, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+  }
+
+  // Throws: std::invalid_argument unless 0 < tokens <= capacity.
+  core::token_bucket::units checked_units(double tokens) const {
+    if (!(tokens > 0 && tokens <= bucket.capacity())) reject_tokens(tokens);
+    return bucket.units_of(tokens);
+  }
+
+  // Puts `w` in the line, or completes it (by post) if there are tokens by now or the line is full.
+  virtual void wait(waiter_ptr w) = 0;
+
+  double available(core::instant now) const { return bucket.available(word_.load() >> 1, now); }
+  std::size_t waiters();
+
+  const core::token_bucket bucket;
+  const std::size_t max_waiters;
+
+ protected:
+  [[noreturn]] void reject_tokens(double tokens) const;
+  bool take_or_close_line(core::token_bucket::units n, core::instant now);
+  void open_line() { word_.store(word_.load(std::memory_order_relaxed) & ~std::int64_t{1}); }
+
+  std::atomic<std::int64_t> word_{0};
+};
+
+template <class Clock>
+std::shared_ptr<limiter_state> make_limiter_state(const rate_limiter_options& options);
+
+struct initiate_acquire {
+  std::shared_ptr<limiter_state> state;
+  template <class Handler>
+  void operator()(Handler&& handler, core::token_bucket::units n) const {
+    using waiting = handler_waiter<std::decay_t<Handler>>;
+    state->wait(waiting::make(state, n, std::forward<Handler>(handler), asio::system_executor{}));
+  }
+};
+
+}  // namespace detail
+
+template <class Clock>
+class basic_rate_limiter {
+ public:
+  // Throws: std::invalid_argument naming the option, its value and its range.
+  explicit basic_rate_limiter(const rate_limiter_options& options)
+      : state_(detail::make_limiter_state<Clock>(options)) {}
+  basic_rate_limiter(const basic_rate_limiter&) = delete;
+  basic_rate_limiter& operator=(const basic_rate_limiter&) = delete;
+  ~basic_rate_limiter() { state_->abort_all(); }
+
+  // Takes n tokens, waiting for them in line if need be.
+  // Suspends: only if it has to wait. On cancel: operation_aborted, nothing is taken.
+  // Throws: std::invalid_argument unless 0 < n <= capacity(); queue_full_error.
+  awaitable<void> acquire(double n = 1) {
+    const auto units = state_->checked_units(n);
+    if (state_->try_take(units, now())) co_return;
+    co_await wait_for(units);
+  }
+
+  // The same for any completion token, with the signature void(error_code). Never completes inside the call.
+  // The handler runs on its associated executor; every type of cancellation is honoured.
+  template <class Token>
+  auto async_acquire(double n, Token&& token) {
+    return initiate(state_->checked_units(n), std::forward<Token>(token));
+  }
+
+  // Takes n tokens if they are there and nobody waits. Never suspends, writes nothing if it fails.
+  // Throws: std::invalid_argument unless 0 < n <= capacity().
+  bool try_acquire(double n = 1) { return state_->try_take(state_->checked_units(n), now()); }
+
+  // Acquires one token, then runs fn(args…).
+  template <class F, class... Args>
+    requires async_callable<F, Args...>
+  awaitable<awaited_t<F, Args...>> call(F fn, Args... args) {
+    const auto units = state_->checked_units(1);
+    if (!state_->try_take(units, now())) co_await wait_for(units);
+    co_return co_await std::invoke(fn, std::move(args)...);
+  }
+
+  template <class F>
+  decorated<basic_rate_limiter, std::decay_t<F>> operator()(F&& fn) {
+    return {*this, std::forward<F>(fn)};
+  }
+
+  double rate() const { return state_->bucket.rate(); }
+  duration per() const { return state_->bucket.per(); }
+  double capacity() const { return state_->bucket.capacity(); }
+  // Tokens there now, in [0, capacity()].
+  double tokens() const { return state_->available(now()); }
+  std::size_t waiters() const { return state_->waiters(); }
+
+ private:
+  static core::instant now() { return core::instant_of(Clock::now()); }
+
+  template <class Token>
+  auto initiate(core::token_bucket::units units, Token&& token) {
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_}, token, units);
+  }
+
+  awaitable<void> wait_for(core::token_bucket::units units) {
+    const auto state = state_;
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error(asio::error::operation_aborted);
+    }
+    auto waiting = initiate(units, asio::deferred);
+    try {
+      co_await std::move(waiting);
+    } catch (const boost::system::system_error& e) {
+      if (e.code() == errc::queue_full) throw queue_full_error(state->max_waiters);
+      throw;
+    }
+  }
+
+  std::shared_ptr<detail::limiter_state> state_;
+};
+
+using rate_limiter = basic_rate_limiter<std::chrono::steady_clock>;
+
+}  // namespace dspu::aio

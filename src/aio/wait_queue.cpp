@@ -1,0 +1,130 @@
+#include "dspu/aio/detail/wait_queue.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <cstddef>
+
+namespace dspu::aio::detail {
+
+// Knows who waits on behalf of one execution context, to destroy them when it is destroyed.
+class waiter_registry final : public asio::execution_context::service {
+ public:
+  static inline asio::execution_context::id id;
+
+  explicit waiter_registry(asio::execution_context& context) : service(context) {}
+
+  void add(waiter& w) {
+    const std::lock_guard lock(mutex_);
+    w.registry_links::link_before(all_);
+  }
+
+  void remove(waiter& w) {
+    const std::lock_guard lock(mutex_);
+    w.registry_links::unlink();
+  }
+
+ private:
+  void shutdown() override {
+    while (const auto queue = first_queue()) queue->abandon(*this);
+  }
+
+  std::shared_ptr<wait_queue> first_queue() {
+    const std::lock_guard lock(mutex_);
+    return all_.linked() ? waiter::in_registry(all_.next).queue_ : nullptr;
+  }
+
+  std::mutex mutex_;
+  waiter_links all_;
+};
+
+waiter::waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, const asio::any_io_executor& ex)
+    : queue_(std::move(queue)),
+      registry_(&asio::use_service<waiter_registry>(asio::query(ex, asio::execution::context))),
+      executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
+      amount_(amount),
+      serial_(is_serial(ex)) {}
+
+waiter_list::~waiter_list() {
+  while (!empty()) pop_front();
+}
+
+waiter_ptr waiter_list::pop_front() {
+  waiter& w = waiter::in_queue(head_.next);
+  w.queue_links::unlink();
+  return waiter_ptr{&w};
+}
+
+void waiter_list::complete(error_code ec, const asio::execution_context* here) {
+  while (!empty()) {
+    auto w = pop_front();
+    if (here != nullptr && w->serial_ && &asio::query(w->executor_, asio::execution::context) == here) {
+      try {
+        w.release()->complete(ec);
+      } catch (...) {  // a handler's error goes to the loop; the others are not to suffer
+        complete(ec);
+        throw;
+      }
+      continue;
+    }
+    const auto ex = w->executor_;
+    asio::post(ex, [w = std::move(w), ec]() mutable { w.release()->complete(ec); });
+  }
+}
+
+void wait_queue::push_back(waiter& w) {
+  w.queue_links::link_before(line_);
+  w.queued_ = true;
+  ++size_;
+  w.registry_->add(w);
+}
+
+void wait_queue::pop_front_into(waiter_list& list) {
+  waiter& w = front();
+  remove(w);
+  list.push_back(w);
+}
+
+void wait_queue::remove(waiter& w) {
+  w.queue_links::unlink();
+  w.queued_ = false;
+  --size_;
+  w.registry_->remove(w);
+}
+
+void wait_queue::cancel(waiter& w) {
+  waiter_list aborted;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!w.queued_) return;  // granted already; its completion is on the way
+    const bool was_front = &front() == &w;
+    remove(w);
+    aborted.push_back(w);
+    left(was_front);
+  }
+  aborted.complete(asio::error::operation_aborted);
+}
+
+void wait_queue::abandon(const waiter_registry& context) {
+  waiter_list dropped;
+  const std::lock_guard lock(mutex_);
+  for (auto* l = line_.next; l != &line_;) {
+    waiter& w = waiter::in_queue(l);
+    l = l->next;
+    if (w.registry_ != &context) continue;
+    remove(w);
+    dropped.push_back(w);
+  }
+  left(true);
+}
+
+void wait_queue::abort_all() {
+  waiter_list aborted;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!empty()) pop_front_into(aborted);
+    left(true);
+  }
+  aborted.complete(asio::error::operation_aborted);
+}
+
+}  // namespace dspu::aio::detail
