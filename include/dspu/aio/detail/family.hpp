@@ -1,0 +1,162 @@
+// Running children: the one task-and-cancel core under timeout, gather, and whatever else starts operations of its own.
+//
+// A family lives in its parent's coroutine frame, and so do the children. The parent starts them and awaits join(),
+// which does not return before all of them have ended. Cancelling the parent while it joins cancels them.
+//
+//   - If the parent's executor is serial (detail/serial.hpp), children run on it, and start at once, inside start().
+//   - Otherwise each child has a strand of its own, and everything done to it from outside is posted there: starting it,
+//     and emitting its cancellation signal. What is posted counts like a child: join() waits for it.
+//
+// The parent must have thrown-on-cancellation switched off from before the first start() until after join(), or else an
+// await would throw past its running children.
+#pragma once
+
+#include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/result_slot.hpp"
+#include "dspu/aio/detail/serial.hpp"
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace dspu::aio::detail {
+
+class child;
+
+class family {
+ public:
+  explicit family(asio::any_io_executor parent) : parent_(std::move(parent)), serial_(is_serial(parent_)) {}
+  family(const family&) = delete;
+  family& operator=(const family&) = delete;
+
+  bool serial() const { return serial_; }
+  // Whether join() would return at once.
+  bool all_ended() const { return shares_.load(std::memory_order_acquire) == 1; }
+
+  // An operation void() that completes when all children have ended, on the parent's executor. Await it unless
+  // all_ended(), exactly once; after it, no child may be started.
+  auto join() { return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this}, asio::deferred); }
+
+  // The same, but the parent's cancellation does not reach the children.
+  auto join_uncancelled() {
+    return asio::async_initiate<const asio::deferred_t&, void()>(initiate_quiet_join{this}, asio::deferred);
+  }
+
+  // Cancels all children started so far. From any thread; while children are being started, only from the parent.
+  void cancel_all(asio::cancellation_type_t type);
+
+ private:
+  friend class child;
+  friend class share;
+
+  // What an awaitable<T> hands to the operation that it awaits. (any_completion_handler of 1.81 would do, but its
+  // copy constructor is shadowed by a template, so that posting one recurses without end.)
+  using parent_handler = asio::detail::awaitable_async_op_handler<void(), asio::any_io_executor>;
+
+  struct initiate_join {
+    family* self;
+    void operator()(parent_handler handler) const {
+      auto slot = asio::get_associated_cancellation_slot(handler);
+      if (slot.is_connected()) {
+        slot.assign([f = self](asio::cancellation_type_t type) { f->cancel_all(type); });
+      }
+      self->wait(std::move(handler));
+    }
+  };
+
+  struct initiate_quiet_join {
+    family* self;
+    void operator()(parent_handler handler) const { self->wait(std::move(handler)); }
+  };
+
+  void wait(parent_handler handler);
+  void add() { shares_.fetch_add(1, std::memory_order_relaxed); }
+  void drop(bool ended);
+  void resume_by_post();
+  void adopt(child& c);
+
+  asio::any_io_executor parent_;
+  const bool serial_;
+  std::atomic<int> shares_{1};  // the parent's own, each child's, and each posted cancellation's
+  std::atomic<bool> abandoned_{false};
+  std::mutex mutex_;  // guards the list of children
+  child* children_ = nullptr;
+  std::optional<parent_handler> handler_;
+};
+
+// Keeps join() from returning. If it is destroyed before end(), its context is shutting down: nobody will be resumed.
+class share {
+ public:
+  explicit share(family& f) : family_(&f) { f.add(); }
+  share(share&& other) noexcept : family_(std::exchange(other.family_, nullptr)) {}
+  share& operator=(share&&) = delete;
+  ~share() {
+    if (family_ != nullptr) family_->drop(false);
+  }
+  void end() { std::exchange(family_, nullptr)->drop(true); }
+
+ private:
+  family* family_;
+};
+
+class child {
+ public:
+  explicit child(family& home) : home_(home), executor_(make_serial(home.parent_)) {}
+  child(const child&) = delete;
+  child& operator=(const child&) = delete;
+
+  // Runs `op` as a thread of execution of its own; its result goes to `out`.
+  template <class T>
+  void start(awaitable<T> op, result_slot<T>& out);
+
+  // Emits the child's cancellation signal. From any thread, as long as the child exists and join() has not returned.
+  void cancel(asio::cancellation_type_t type);
+
+ private:
+  friend class family;
+  using main_awaitable = awaitable<asio::detail::awaitable_thread_entry_point>;
+
+  template <class T>
+  static main_awaitable main(share s, child* self, awaitable<T> op, result_slot<T>* out);
+  void launch(main_awaitable body);
+
+  family& home_;
+  asio::any_io_executor executor_;
+  asio::cancellation_signal signal_;
+  child* next_ = nullptr;
+  bool ended_ = false;  // touched on executor_ only
+};
+
+template <class T>
+void child::start(awaitable<T> op, result_slot<T>& out) {
+  home_.adopt(*this);
+  launch(main(share(home_), this, std::move(op), &out));
+}
+
+template <class T>
+auto child::main(share s, child* self, awaitable<T> op, result_slot<T>* out) -> main_awaitable {
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(op);
+      out->emplace();
+    } else {
+      out->emplace(co_await std::move(op));
+    }
+  } catch (...) {
+    out->fail(std::current_exception());
+  }
+  self->ended_ = true;
+  s.end();
+}
+
+}  // namespace dspu::aio::detail

@@ -1,0 +1,73 @@
+#include "dspu/aio/detail/family.hpp"
+
+namespace dspu::aio::detail {
+
+void family::wait(parent_handler handler) {
+  handler_.emplace(std::move(handler));
+  if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    // All had ended by now; a handler is never called inside its own initiation.
+    resume_by_post();
+  }
+}
+
+void family::drop(bool ended) {
+  if (!ended) abandoned_.store(true, std::memory_order_relaxed);
+  if (shares_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // The last thing done here: whoever holds the handler holds the parent's frame, and us in it.
+  if (abandoned_.load(std::memory_order_relaxed)) {
+    const auto unwound = std::move(handler_);
+  } else if (serial_) {
+    auto handler = std::move(*handler_);
+    handler();
+  } else {
+    resume_by_post();
+  }
+}
+
+void family::resume_by_post() {
+  auto handler = std::move(*handler_);
+  const auto ex = parent_;
+  asio::post(ex, std::move(handler));
+}
+
+void family::adopt(child& c) {
+  const std::lock_guard lock(mutex_);
+  c.next_ = children_;
+  children_ = &c;
+}
+
+void family::cancel_all(asio::cancellation_type_t type) {
+  share keep(*this);  // a child that ends inside its own cancellation must not take us with it
+  child* first = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    first = children_;
+  }
+  for (child* c = first; c != nullptr; c = c->next_) c->cancel(type);
+  keep.end();
+}
+
+void child::launch(main_awaitable body) {
+  const auto slot = signal_.slot();
+  using thread = asio::detail::awaitable_handler<asio::any_io_executor, void>;
+  const asio::cancellation_state state(slot, asio::enable_total_cancellation(), asio::enable_total_cancellation());
+  thread t(std::move(body), executor_, slot, state);
+  if (home_.serial()) {
+    t.launch();
+  } else {
+    asio::post(executor_, [t = std::move(t)]() mutable { t.launch(); });
+  }
+}
+
+void child::cancel(asio::cancellation_type_t type) {
+  if (home_.serial()) {
+    if (!ended_) signal_.emit(type);
+    return;
+  }
+  asio::post(executor_, [s = share(home_), this, type]() mutable {
+    if (!ended_) signal_.emit(type);
+    s.end();
+  });
+}
+
+}  // namespace dspu::aio::detail
