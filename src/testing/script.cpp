@@ -1,5 +1,7 @@
 #include "dspu/testing/script.hpp"
 
+#include "dspu/aio/detail/sleep.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -53,9 +55,8 @@ asio::awaitable<int> script::operator()() {
 asio::awaitable<int> script::play(step s) {
   entry e(*this);
   if (s.takes > duration{0}) {
-    const auto now = manual_clock::now();
-    const auto room = manual_clock::time_point::max() - now;
-    manual_timer timer(co_await asio::this_coro::executor, s.takes < room ? now + s.takes : manual_clock::time_point::max());
+    const auto executor = co_await asio::this_coro::executor;
+    manual_timer timer(executor, aio::detail::after<manual_clock>(s.takes));
     if (s.ignores_cancellation) {
       co_await timer.async_wait(asio::bind_cancellation_slot(asio::cancellation_slot{}, asio::use_awaitable));
     } else {

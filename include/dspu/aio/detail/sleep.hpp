@@ -28,7 +28,8 @@ awaitable<void> sleep_for(duration d) {
     throw boost::system::system_error(asio::error::operation_aborted);
   }
   if (d <= duration{0}) co_return;
-  asio::basic_waitable_timer<Clock> timer(co_await asio::this_coro::executor, after<Clock>(d));
+  const auto executor = co_await asio::this_coro::executor;
+  asio::basic_waitable_timer<Clock> timer(executor, after<Clock>(d));
   auto waiting = timer.async_wait(asio::deferred);
   co_await std::move(waiting);
 }
