@@ -2,6 +2,19 @@
 
 namespace dspu::aio::detail {
 
+thread_of_execution make_thread(const asio::any_io_executor& ex, thread_main body, asio::cancellation_slot slot) {
+  const asio::cancellation_state state(slot, asio::enable_total_cancellation(), asio::enable_total_cancellation());
+  return {std::move(body), ex, slot, state};
+}
+
+void launch(const asio::any_io_executor& ex, bool here, thread_of_execution t) {
+  if (here) {
+    t.launch();
+  } else {
+    asio::post(ex, [t = std::move(t)]() mutable { t.launch(); });
+  }
+}
+
 void family::wait(parent_handler handler) {
   handler_.emplace(std::move(handler));
   if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -45,18 +58,6 @@ void family::cancel_all(asio::cancellation_type_t type) {
   }
   for (child* c = first; c != nullptr; c = c->next_) c->cancel(type);
   keep.end();
-}
-
-void child::launch(main_awaitable body) {
-  const auto slot = signal_.slot();
-  using thread = asio::detail::awaitable_handler<asio::any_io_executor, void>;
-  const asio::cancellation_state state(slot, asio::enable_total_cancellation(), asio::enable_total_cancellation());
-  thread t(std::move(body), executor_, slot, state);
-  if (home_.serial()) {
-    t.launch();
-  } else {
-    asio::post(executor_, [t = std::move(t)]() mutable { t.launch(); });
-  }
 }
 
 void child::cancel(asio::cancellation_type_t type) {

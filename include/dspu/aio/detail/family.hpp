@@ -31,6 +31,15 @@
 
 namespace dspu::aio::detail {
 
+using thread_main = awaitable<asio::detail::awaitable_thread_entry_point>;
+
+// A coroutine with an executor and a cancellation slot of its own, not yet running. launch() runs it, `here`: inside
+// the call up to its first suspension, or else from a function posted to its executor. What it throws goes to the event
+// loop. This is co_spawn without its work guards, its detour through the executor, and its defects of 1.81.
+using thread_of_execution = asio::detail::awaitable_handler<asio::any_io_executor, void>;
+thread_of_execution make_thread(const asio::any_io_executor& ex, thread_main body, asio::cancellation_slot slot = {});
+void launch(const asio::any_io_executor& ex, bool here, thread_of_execution t);
+
 class child;
 
 class family {
@@ -52,7 +61,7 @@ class family {
     return asio::async_initiate<const asio::deferred_t&, void()>(initiate_quiet_join{this}, asio::deferred);
   }
 
-  // Cancels all children started so far. From any thread; while children are being started, only from the parent.
+  // Cancels all children started so far. From any thread.
   void cancel_all(asio::cancellation_type_t type);
 
  private:
@@ -124,11 +133,9 @@ class child {
 
  private:
   friend class family;
-  using main_awaitable = awaitable<asio::detail::awaitable_thread_entry_point>;
 
   template <class T>
-  static main_awaitable main(share s, child* self, awaitable<T> op, result_slot<T>* out);
-  void launch(main_awaitable body);
+  static thread_main main(share s, child* self, awaitable<T> op, result_slot<T>* out);
 
   family& home_;
   asio::any_io_executor executor_;
@@ -139,12 +146,14 @@ class child {
 
 template <class T>
 void child::start(awaitable<T> op, result_slot<T>& out) {
-  home_.adopt(*this);
-  launch(main(share(home_), this, std::move(op), &out));
+  auto body = main(share(home_), this, std::move(op), &out);
+  auto thread = make_thread(executor_, std::move(body), signal_.slot());
+  home_.adopt(*this);  // from here on it may be cancelled, and not before its slot is in place
+  launch(executor_, home_.serial(), std::move(thread));
 }
 
 template <class T>
-auto child::main(share s, child* self, awaitable<T> op, result_slot<T>* out) -> main_awaitable {
+auto child::main(share s, child* self, awaitable<T> op, result_slot<T>* out) -> thread_main {
   try {
     if constexpr (std::is_void_v<T>) {
       co_await std::move(op);
