@@ -1,0 +1,32 @@
+# Called by ctest. WAY: find_package, add_subdirectory or core_without_boost.
+function(run)
+  execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+set(app ${CMAKE_CURRENT_LIST_DIR}/app)
+set(configure ${CMAKE_COMMAND} -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Debug)
+
+if(WAY STREQUAL find_package)
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  run(${configure} -S ${app} -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+elseif(WAY STREQUAL add_subdirectory)
+  run(${configure} -S ${app} -B ${WORK}/build -DDSPU_SOURCE=${SOURCE})
+else()
+  run(${configure} -S ${SOURCE} -B ${WORK}/build -DDSPU_BUILD_AIO=OFF -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON)
+endif()
+run(${CMAKE_COMMAND} --build ${WORK}/build -j 2)
+
+if(WAY STREQUAL core_without_boost)
+  run(${WORK}/build/tests/core_tests --gtest_brief=1)
+  # Debian keeps Boost where every compiler looks, so that its absence is proved by what was read.
+  execute_process(COMMAND ninja -C ${WORK}/build -t deps OUTPUT_VARIABLE read COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT read MATCHES "token_bucket.hpp")
+    message(FATAL_ERROR "the list of files read is empty")
+  endif()
+  if(read MATCHES "[^\n]*/boost/[^\n]*")
+    message(FATAL_ERROR "dspu::core read a file of Boost: ${CMAKE_MATCH_0}")
+  endif()
+else()
+  run(${WORK}/build/consumer)
+endif()
