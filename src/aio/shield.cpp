@@ -1,9 +1,5 @@
 #include "dspu/aio/shield.hpp"
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/system_executor.hpp>
-
 #include <cstdio>
 
 namespace dspu::aio {
@@ -35,58 +31,6 @@ class shield_service final : public asio::execution_context::service {
 };
 
 }  // namespace
-
-struct gate::initiate_wait {
-  std::shared_ptr<gate> self;
-  template <class Handler>
-  void operator()(Handler&& handler) const {
-    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, 0, std::forward<Handler>(handler),
-                                                           asio::system_executor{}));
-  }
-};
-
-void gate::open() {
-  waiter_list going;
-  {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    while (!empty()) pop_front_into(going);
-  }
-  going.complete(error_code{});
-}
-
-void gate::close() {
-  const std::lock_guard lock(mutex_);
-  open_ = false;
-}
-
-bool gate::is_open() {
-  const std::lock_guard lock(mutex_);
-  return open_;
-}
-
-void gate::wait(waiter_ptr w) {
-  waiter_list going;
-  {
-    const std::lock_guard lock(mutex_);
-    if (open_) {
-      going.push_back(*w.release());
-    } else {
-      push_back(*w.release());
-    }
-  }
-  going.complete(error_code{});
-}
-
-awaitable<void> gate::pass(std::shared_ptr<gate> self) {
-  if (self->is_open()) co_return;
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  if (cancellation.cancelled() != asio::cancellation_type::none) {
-    throw boost::system::system_error(asio::error::operation_aborted);
-  }
-  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self}, asio::deferred);
-  co_await std::move(waiting);
-}
 
 shield_state::shield_state(unreceived_error_handler handler) : handler_(handler ? std::move(handler) : write_to_stderr) {
   empty_->open();

@@ -16,8 +16,8 @@
 #pragma once
 
 #include "dspu/aio/detail/family.hpp"
+#include "dspu/aio/detail/gate.hpp"
 #include "dspu/aio/detail/sleep.hpp"
-#include "dspu/aio/detail/wait_queue.hpp"
 #include "dspu/aio/policy.hpp"
 #include "dspu/aio/timeout.hpp"
 
@@ -33,24 +33,6 @@ namespace dspu::aio {
 using unreceived_error_handler = std::function<void(std::exception_ptr)>;
 
 namespace detail {
-
-// Lets everyone who waits go once it is opened, and stays open until closed again.
-class gate : public wait_queue {
- public:
-  void open();
-  void close();
-  bool is_open();
-
-  // Suspends: until it is open. On cancel: operation_aborted.
-  static awaitable<void> pass(std::shared_ptr<gate> self);
-
- private:
-  struct initiate_wait;
-  void wait(waiter_ptr w);
-  void left(bool) override {}
-
-  bool open_ = false;  // guarded by the lock
-};
 
 class shield_state : public std::enable_shared_from_this<shield_state> {
  public:
