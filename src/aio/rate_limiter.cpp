@@ -24,19 +24,6 @@ std::size_t limiter_state::waiters() {
   return size();
 }
 
-// Takes n if there are enough by now; else marks the line as closed, so that from here on nobody takes any but the
-// head of the line. The lock is held and nobody waits.
-bool limiter_state::take_or_close_line(core::token_bucket::units n, core::instant now) {
-  auto word = word_.load(std::memory_order_relaxed);
-  for (;;) {
-    const auto level = bucket.take(word >> 1, n, now);
-    const auto next = level ? *level << 1 : word | 1;
-    if (word_.compare_exchange_weak(word, next, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-      return level.has_value();
-    }
-  }
-}
-
 template std::shared_ptr<limiter_state> make_limiter_state<std::chrono::steady_clock>(const rate_limiter_options&);
 
 }  // namespace dspu::aio::detail

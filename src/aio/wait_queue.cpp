@@ -1,8 +1,7 @@
 #include "dspu/aio/detail/wait_queue.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-
-#include <cstddef>
 
 namespace dspu::aio::detail {
 
@@ -42,7 +41,7 @@ waiter::waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, const asi
       registry_(&asio::use_service<waiter_registry>(asio::query(ex, asio::execution::context))),
       executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
       amount_(amount),
-      serial_(is_serial(ex)) {}
+      on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}
 
 waiter_list::~waiter_list() {
   while (!empty()) pop_front();
@@ -57,7 +56,7 @@ waiter_ptr waiter_list::pop_front() {
 void waiter_list::complete(error_code ec, const asio::execution_context* here) {
   while (!empty()) {
     auto w = pop_front();
-    if (here != nullptr && w->serial_ && &asio::query(w->executor_, asio::execution::context) == here) {
+    if (here != nullptr && w->on_loop_ && &asio::query(w->executor_, asio::execution::context) == here) {
       try {
         w.release()->complete(ec);
       } catch (...) {  // a handler's error goes to the loop; the others are not to suffer

@@ -205,6 +205,32 @@ TEST_F(RateLimiter, WakesForEachWhenTheIntervalIsZero) {
   EXPECT_EQ(sim.elapsed(), 10us);
 }
 
+TEST_F(RateLimiter, ResumesInOrderAlsoThoseWhoFindTokensOnTheirSecondLook) {
+  limiter l{{.rate = 1, .capacity = 1.0}};
+  l.try_acquire();
+  start(l, 1, 1);
+  sim.context().poll();           // 1 waits
+  manual_clock::advance(2s);      // its token and another are there, but nobody has looked
+  start(l, 1, 2);
+  sim.run();
+  EXPECT_THAT(order, ElementsAre(1, 2));
+}
+
+TEST_F(RateLimiter, ResumesAStrandsWaiterInItsStrand) {
+  limiter l{{.rate = 1, .capacity = 1.0}};
+  l.try_acquire();
+  const auto strand = asio::make_strand(sim.context());
+  bool inside = false;
+  const auto body = [&]() -> awaitable<void> {
+    co_await l.acquire();
+    inside = strand.running_in_this_thread();
+  };
+  start(l, 1, 1);
+  tasks.emplace_back(strand, body());
+  sim.run();
+  EXPECT_TRUE(inside);
+}
+
 TEST_F(RateLimiter, AbortsItsWaitersWhenDestroyed) {
   std::optional<limiter> l{std::in_place, rate_limiter_options{.rate = 1, .capacity = 1.0}};
   l->try_acquire();

@@ -72,8 +72,10 @@ class limiter_state : public wait_queue {
     return bucket.units_of(tokens);
   }
 
-  // Puts `w` in the line, or completes it (by post) if there are tokens by now or the line is full.
-  virtual void wait(waiter_ptr w) = 0;
+  // Puts `w` in the line, or fails it if that is full. One that is `new_here` and finds tokens is granted at once.
+  // Others have just found none; they queue even if there are some by now, so that those who come between this and
+  // their resumption do not go first.
+  virtual void wait(waiter_ptr w, bool new_here) = 0;
 
   double available(core::instant now) const { return bucket.available(word_.load() >> 1, now); }
   std::size_t waiters();
@@ -83,8 +85,8 @@ class limiter_state : public wait_queue {
 
  protected:
   [[noreturn]] void reject_tokens(double tokens) const;
-  bool take_or_close_line(core::token_bucket::units n, core::instant now);
-  void open_line() { word_.store(word_.load(std::memory_order_relaxed) & ~std::int64_t{1}); }
+  void close_line() { word_.fetch_or(1, std::memory_order_acq_rel); }
+  void open_line() { word_.fetch_and(~std::int64_t{1}, std::memory_order_acq_rel); }
 
   std::atomic<std::int64_t> word_{0};
 };
@@ -94,10 +96,11 @@ std::shared_ptr<limiter_state> make_limiter_state(const rate_limiter_options& op
 
 struct initiate_acquire {
   std::shared_ptr<limiter_state> state;
+  bool new_here;
   template <class Handler>
   void operator()(Handler&& handler, core::token_bucket::units n) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    state->wait(waiting::make(state, n, std::forward<Handler>(handler), asio::system_executor{}));
+    state->wait(waiting::make(state, n, std::forward<Handler>(handler), asio::system_executor{}), new_here);
   }
 };
 
@@ -126,7 +129,7 @@ class basic_rate_limiter {
   // The handler runs on its associated executor; every type of cancellation is honoured.
   template <class Token>
   auto async_acquire(double n, Token&& token) {
-    return initiate(state_->checked_units(n), std::forward<Token>(token));
+    return initiate(state_->checked_units(n), true, std::forward<Token>(token));
   }
 
   // Takes n tokens if they are there and nobody waits. Never suspends, writes nothing if it fails.
@@ -158,8 +161,8 @@ class basic_rate_limiter {
   static core::instant now() { return core::instant_of(Clock::now()); }
 
   template <class Token>
-  auto initiate(core::token_bucket::units units, Token&& token) {
-    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_}, token, units);
+  auto initiate(core::token_bucket::units units, bool new_here, Token&& token) {
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_, new_here}, token, units);
   }
 
   awaitable<void> wait_for(core::token_bucket::units units) {
@@ -168,7 +171,7 @@ class basic_rate_limiter {
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       throw boost::system::system_error(asio::error::operation_aborted);
     }
-    auto waiting = initiate(units, asio::deferred);
+    auto waiting = initiate(units, false, asio::deferred);
     try {
       co_await std::move(waiting);
     } catch (const boost::system::system_error& e) {

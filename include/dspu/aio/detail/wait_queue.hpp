@@ -7,7 +7,6 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
-#include "dspu/aio/detail/serial.hpp"
 
 #include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -79,7 +78,7 @@ class waiter : private queue_links, private registry_links {
   waiter_registry* registry_;
   asio::any_io_executor executor_;  // tracks work: the context does not run dry while somebody waits
   std::int64_t amount_;
-  bool serial_;          // its context runs one handler at a time
+  bool on_loop_;         // its executor is an io_context's own: any handler of that may call it
   bool queued_ = false;  // guarded by the queue's lock; true until somebody takes it out
 };
 
@@ -100,7 +99,7 @@ class waiter_list {
   void push_back(waiter& w) { w.queue_links::link_before(head_); }
   waiter_ptr pop_front();
 
-  // Completes all. Those of `here`, if it is given and serial, are called at once: its loop is who calls us.
+  // Completes all, by post. But those whose executor is the loop `here`, in a handler of which we are, are called.
   void complete(error_code ec, const asio::execution_context* here = nullptr);
 
  private:

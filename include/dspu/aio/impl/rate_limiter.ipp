@@ -16,21 +16,23 @@ class timed_limiter_state final : public limiter_state {
   explicit timed_limiter_state(const rate_limiter_options& options)
       : limiter_state(options, now()), wake_interval_(options.wake_interval), slack_(slack_units(bucket, options)) {}
 
-  void wait(waiter_ptr w) override {
+  void wait(waiter_ptr w, bool new_here) override {
     waiter_list done;
     error_code ec;
     {
       const std::lock_guard lock(mutex_);
       const bool first = empty();
-      if (first && take_or_close_line(w->amount(), now())) {
+      if (new_here && try_take(w->amount(), now())) {
         done.push_back(*w.release());
       } else if (size() >= max_waiters) {
-        if (first) open_line();
         ec = errc::queue_full;
         done.push_back(*w.release());
       } else {
         push_back(*w.release());
-        if (first) plan(core::instant::min());
+        if (first) {
+          close_line();
+          plan(core::instant::min());
+        }
       }
     }
     done.complete(ec);
