@@ -50,14 +50,15 @@ void family::adopt(child& c) {
 }
 
 void family::cancel_all(asio::cancellation_type_t type) {
-  share keep(*this);  // a child that ends inside its own cancellation must not take us with it
+  auto keep = share::of_the_living(*this);  // a child that ends inside its own cancellation must not take us with it
+  if (!keep) return;
   child* first = nullptr;
   {
     const std::lock_guard lock(mutex_);
     first = children_;
   }
   for (child* c = first; c != nullptr; c = c->next_) c->cancel(type);
-  keep.end();
+  keep->end();
 }
 
 void child::cancel(asio::cancellation_type_t type) {
@@ -65,7 +66,9 @@ void child::cancel(asio::cancellation_type_t type) {
     if (!ended_) signal_.emit(type);
     return;
   }
-  asio::post(executor_, [s = share(home_), this, type]() mutable {
+  auto keep = share::of_the_living(home_);
+  if (!keep) return;
+  asio::post(executor_, [s = std::move(*keep), this, type]() mutable {
     if (!ended_) signal_.emit(type);
     s.end();
   });

@@ -247,6 +247,25 @@ TEST_F(Gather, RunsInParallelOnAPool) {
   for (int i = 0; i < 5000; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)], i);
 }
 
+// A plain io_context counts as concurrent, so that children run on strands and cancellations are posted. One of them may
+// come when all have ended and the caller's resumption is already queued.
+TEST_F(Gather, ResumesItsCallerOnceWheneverACancellationCrossesItsEnd) {
+  const auto hop = [](int i) -> awaitable<int> {
+    co_await asio::post(asio::use_awaitable);
+    co_return i;
+  };
+  for (int steps = 0; steps < 60; ++steps) {
+    asio::io_context loop;
+    const auto body = [&]() -> awaitable<void> { co_await map_with_limit(std::views::iota(0, 3), hop, {.limit = 2}); };
+    test::task t(loop.get_executor(), body());
+    for (int i = 0; i < steps; ++i) loop.poll_one();
+    t.cancel();
+    loop.restart();
+    loop.run();
+    EXPECT_TRUE(t.succeeded() || t.aborted()) << steps;
+  }
+}
+
 TEST_F(Gather, CancelsSafelyOnAPool) {
   asio::thread_pool pool(4);
   for (int round = 0; round < 300; ++round) {

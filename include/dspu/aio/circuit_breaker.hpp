@@ -133,8 +133,10 @@ class basic_circuit_breaker {
 
     void success() { settle(verdict::success); }
     void failure() { settle(verdict::failure); }
+    // Settling again, or settling what was refused, does nothing.
     void settle(verdict v) {
       auto* breaker = std::exchange(breaker_, nullptr);
+      if (breaker == nullptr) return;
       if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
       breaker->state_.settle(generation_, v, now());
       breaker->state_.deliver();

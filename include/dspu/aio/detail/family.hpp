@@ -90,6 +90,13 @@ class family {
 
   void wait(parent_handler handler);
   void add() { shares_.fetch_add(1, std::memory_order_relaxed); }
+  // A share, unless all have ended: then the parent's resumption is on its way, and must not be begun again.
+  bool try_add() {
+    int n = shares_.load(std::memory_order_relaxed);
+    while (n > 0 && !shares_.compare_exchange_weak(n, n + 1, std::memory_order_relaxed)) {
+    }
+    return n > 0;
+  }
   void drop(bool ended);
   void resume_by_post();
   void adopt(child& c);
@@ -107,6 +114,11 @@ class family {
 class share {
  public:
   explicit share(family& f) : family_(&f) { f.add(); }
+  // Nothing, if all have ended already.
+  static std::optional<share> of_the_living(family& f) {
+    if (!f.try_add()) return std::nullopt;
+    return share(f, taken{});
+  }
   share(share&& other) noexcept : family_(std::exchange(other.family_, nullptr)) {}
   share& operator=(share&&) = delete;
   ~share() {
@@ -115,6 +127,9 @@ class share {
   void end() { std::exchange(family_, nullptr)->drop(true); }
 
  private:
+  struct taken {};
+  share(family& f, taken) : family_(&f) {}
+
   family* family_;
 };
 
