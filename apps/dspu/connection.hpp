@@ -1,0 +1,56 @@
+// One HTTP/1.1 connection, and the exchanges on it, one after the other.
+#pragma once
+
+#include "dspu/outgoing_request.hpp"
+#include "dspu/response_reader.hpp"
+#include "dspu/transport.hpp"
+#include "dspu/wire_stream.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace dspu::app {
+
+// Thread-safety: none. Destroying it closes it.
+class connection {
+ public:
+  // `who` names the peer in errors.
+  connection(const boost::asio::any_io_executor& executor, std::string who);
+
+  wire_stream& stream() { return stream_; }
+  const std::string& who() const { return who_; }
+
+  // Suspends: until the whole response has been handed to `sink`.
+  // Throws: transport_error. On cancel: system_error(operation_aborted). After either, destroy the connection.
+  boost::asio::awaitable<http_response> exchange(const outgoing_request& request, body_sink& sink,
+                                                 std::uint64_t max_body);
+
+  // About the last exchange. Whether another may follow it here:
+  bool reusable() const { return reusable_; }
+  // Whether it ended in a closed connection before any byte of an answer, as when the server had closed the idle
+  // connection just before: then the request may be sent once more, if being done twice does no harm.
+  bool closed_unanswered() const { return closed_unanswered_; }
+  bool wrote_anything() const { return written_ > 0; }
+
+ private:
+  boost::asio::awaitable<void> read_response(response_reader& reader, bool may_be_repeated);
+  void feed(response_reader& reader);
+  void end_of_stream(response_reader& reader, const boost::system::error_code& why, bool may_be_repeated);
+
+  wire_stream stream_;
+  std::string who_;
+  boost::beast::flat_buffer buffer_;
+  std::unique_ptr<inflater> inflater_;
+  std::size_t written_ = 0;
+  bool used_ = false;
+  bool answered_ = false;  // a byte of an answer has come, be it an interim one
+  bool reusable_ = false;
+  bool closed_unanswered_ = false;
+};
+
+}  // namespace dspu::app

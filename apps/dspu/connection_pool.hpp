@@ -1,0 +1,52 @@
+// Idle connections, waiting to be used again.
+#pragma once
+
+#include "dspu/connection.hpp"
+
+#include <chrono>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace dspu::app {
+
+// The youngest of a key is taken first, so that the surplus of a burst grows old and goes; the oldest of all makes
+// room when there are too many. Thread-safety: none. Holds no work: an event loop may end while connections idle.
+class connection_pool {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  struct limits {
+    std::size_t per_key;
+    std::size_t total;
+    std::chrono::nanoseconds lifetime;  // how long a connection may idle
+  };
+  explicit connection_pool(const limits& l) : limits_(l) {}
+
+  // A connection that is still good as far as one can see, or null.
+  std::unique_ptr<connection> take(const std::string& key, clock::time_point now);
+  void give_back(const std::string& key, std::unique_ptr<connection> c, clock::time_point now);
+
+  void clear();
+  std::size_t size() const { return by_age_.size(); }
+
+ private:
+  struct idle {
+    std::string key;
+    std::unique_ptr<connection> stream;
+    clock::time_point since;
+  };
+  using position = std::list<idle>::iterator;
+
+  void drop_oldest_of(const std::string& key);
+  void drop_expired(clock::time_point now);
+
+  limits limits_;
+  std::list<idle> by_age_;                                         // oldest first
+  std::unordered_map<std::string, std::vector<position>> by_key_;  // oldest first; never an empty vector
+};
+
+}  // namespace dspu::app

@@ -1,0 +1,127 @@
+#include "dspu/connector.hpp"
+
+#include "dspu/net_errors.hpp"
+#include "dspu/proxy_tunnel.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cmath>
+#include <sstream>
+
+namespace dspu::app {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+std::string seconds_text(std::chrono::nanoseconds duration) {
+  std::ostringstream text;
+  text << std::chrono::duration<double>(duration).count() << " s";
+  return text.str();
+}
+
+// "for ever" must not overflow the clock.
+watchdog::clock::time_point after(std::chrono::nanoseconds timeout) {
+  const auto now = watchdog::clock::now();
+  const auto longest = watchdog::clock::time_point::max() - now;
+  return timeout < longest ? now + timeout : watchdog::clock::time_point::max();
+}
+
+}  // namespace
+
+connector::connector(asio::any_io_executor executor, options opts)
+    : executor_(executor), options_(std::move(opts)), resolver_(std::move(executor), options_.lookup) {
+  if (!options_.tls.cacert.empty()) static_cast<void>(tls());
+}
+
+asio::ssl::context& connector::tls() {
+  if (!tls_) tls_.emplace(make_client_tls(options_.tls));
+  return *tls_;
+}
+
+void connector::timed_out(const connection& peer, const std::string& stage) const {
+  fail(transport_failure::timeout, peer.who(),
+       stage + " took longer than the connect timeout of " + seconds_text(options_.timeout));
+}
+
+asio::awaitable<std::unique_ptr<connection>> connector::open(route way) {
+  const auto until = after(options_.timeout);
+  auto peer = std::make_unique<connection>(executor_, way.server.to_string());
+  watchdog dog(peer->stream().socket());
+  co_await connect(*peer, dog, way, until);
+  dog.set(until);
+  if (way.tunnelled()) co_await open_tunnel(*peer, dog, way);
+  if (way.encrypted()) co_await handshake(*peer, dog, way);
+  co_return peer;
+}
+
+asio::awaitable<void> connector::connect(connection& peer, watchdog& dog, const route& way, deadline until) {
+  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
+  const std::string host = way.proxy != nullptr ? way.proxy->host : way.server.host;
+  const std::uint16_t port = way.proxy != nullptr ? way.proxy->port : way.server.port;
+  const std::string target = (way.proxy != nullptr ? "proxy " : "") + host_and_port(host, port);
+
+  const name_resolver::answer answer = co_await resolver_.resolve(host, until);
+  if (answer.timed_out) timed_out(peer, "looking up " + host);
+  const auto& addresses = answer.result.addresses;
+  if (addresses.empty())
+    fail(transport_failure::dns, peer.who(), "looking up " + host + " failed: " + answer.result.error);
+
+  // Every address gets its share of the time that is left, so that a dead one leaves some to the others.
+  error_code last;
+  tcp::socket& socket = peer.stream().socket();
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    throw_if_cancelled(cancel);
+    const auto now = watchdog::clock::now();
+    const auto left = static_cast<std::ptrdiff_t>(addresses.size() - i);
+    const tcp::endpoint endpoint(addresses[i], port);
+    error_code ec;
+    socket.close(ec);
+    socket.open(endpoint.protocol(), ec);
+    if (!ec) {
+      dog.set(now + (until - now) / left);
+      co_await socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
+      throw_if_cancelled(cancel);
+    }
+    if (!ec && !dog.expired()) {
+      peer.stream().tune();
+      co_return;
+    }
+    last = dog.expired() ? error_code(asio::error::timed_out) : ec;
+  }
+  if (last == asio::error::timed_out && dog.expired()) timed_out(peer, "connecting to " + target);
+  fail(transport_failure::connect, peer.who(), "cannot connect to " + target + ": " + describe(last));
+}
+
+asio::awaitable<void> connector::open_tunnel(connection& peer, watchdog& dog, const route& way) {
+  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
+  const std::string proxy = "proxy " + way.proxy->to_string();
+  const tunnel_answer answer =
+      co_await request_tunnel(peer.stream(), host_and_port(way.server.host, way.server.port), way.proxy->authorization);
+  throw_if_cancelled(cancel);
+  if (dog.expired()) timed_out(peer, "the tunnel through " + proxy);
+  if (answer.error)
+    fail(transport_failure::reset, peer.who(), proxy + " ended the connection: " + describe(answer.error));
+  if (!answer.malformed.empty())
+    fail(transport_failure::protocol, peer.who(), proxy + " sent a malformed answer: " + answer.malformed);
+  if (answer.status / 100 != 2)
+    fail(transport_failure::connect, peer.who(),
+         proxy + " refused the tunnel with status " + std::to_string(answer.status) + " " + answer.reason);
+}
+
+asio::awaitable<void> connector::handshake(connection& peer, watchdog& dog, const route& way) {
+  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
+  auto& session = peer.stream().start_tls(tls());
+  expect_host(session.native_handle(), way.server.host, options_.tls.insecure);
+  error_code ec;
+  co_await session.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
+  throw_if_cancelled(cancel);
+  if (dog.expired()) timed_out(peer, "the TLS handshake");
+  if (ec) fail(transport_failure::tls, peer.who(), tls_failure_text(session.native_handle(), ec));
+}
+
+}  // namespace dspu::app

@@ -1,0 +1,81 @@
+#include "dspu/http_client.hpp"
+
+#include "dspu/connection_pool.hpp"
+#include "dspu/connector.hpp"
+#include "dspu/outgoing_request.hpp"
+#include "dspu/proxy.hpp"
+
+#include <stdexcept>
+
+namespace dspu::app {
+
+namespace asio = boost::asio;
+
+namespace {
+
+const http_client_options& checked(const http_client_options& options) {
+  if (options.connect_timeout <= std::chrono::nanoseconds::zero())
+    throw std::invalid_argument("connect_timeout is " + std::to_string(options.connect_timeout.count()) +
+                                " ns; it must be more than 0");
+  if (options.idle_lifetime < std::chrono::nanoseconds::zero())
+    throw std::invalid_argument("idle_lifetime is " + std::to_string(options.idle_lifetime.count()) +
+                                " ns; it must not be negative");
+  return options;
+}
+
+bool may_send_again(const connection& used, const outgoing_request& request, const transport_error& error) {
+  return error.kind() == transport_failure::reset && used.closed_unanswered() &&
+         (request.idempotent || !used.wrote_anything());
+}
+
+}  // namespace
+
+struct http_client::parts {
+  parts(const asio::any_io_executor& executor, http_client_options&& o)
+      : options(std::move(o)),
+        proxies(checked(options).proxy, process_environment()),
+        opener(executor, {.timeout = options.connect_timeout,
+                          .tls = {.insecure = options.insecure, .cacert = options.cacert},
+                          .lookup = options.lookup}),
+        pool({.per_key = options.max_idle_per_origin,
+              .total = options.max_idle,
+              .lifetime = options.idle_lifetime}) {}
+
+  http_client_options options;
+  proxy_rules proxies;
+  connector opener;
+  connection_pool pool;
+};
+
+http_client::http_client(asio::any_io_executor executor, http_client_options options)
+    : parts_(std::make_unique<parts>(executor, std::move(options))) {}
+
+http_client::~http_client() = default;
+
+asio::awaitable<http_response> http_client::exchange(const http_request& request, body_sink& sink) {
+  const outgoing_request out = compose(request, parts_->proxies, parts_->options.user_agent);
+  const std::string key = out.way.key();
+  http_response response;
+
+  std::unique_ptr<connection> peer = parts_->pool.take(key, connection_pool::clock::now());
+  if (peer) {
+    try {
+      response = co_await peer->exchange(out, sink, parts_->options.max_body);
+    } catch (const transport_error& error) {
+      if (!may_send_again(*peer, out, error)) throw;
+      peer = nullptr;
+    }
+  }
+  if (!peer) {
+    peer = co_await parts_->opener.open(out.way);
+    response = co_await peer->exchange(out, sink, parts_->options.max_body);
+  }
+  if (peer->reusable()) parts_->pool.give_back(key, std::move(peer), connection_pool::clock::now());
+  co_return response;
+}
+
+void http_client::close() { parts_->pool.clear(); }
+
+std::size_t http_client::idle_connections() const { return parts_->pool.size(); }
+
+}  // namespace dspu::app

@@ -1,0 +1,134 @@
+#include "dspu/outgoing_request.hpp"
+
+#include "dspu/basic_auth.hpp"
+#include "dspu/net_errors.hpp"
+
+#include <boost/beast/core/string.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <stdexcept>
+
+namespace dspu::app {
+
+namespace {
+
+// Up to this size a body travels in the head's buffer: one write, and one TLS record.
+constexpr std::size_t max_joined_body = 16 * 1024;
+
+bool same(std::string_view a, std::string_view b) {
+  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
+                                               std::string_view::npos);
+  });
+}
+
+bool is_field_value(std::string_view text) {
+  return std::ranges::all_of(text, [](unsigned char c) { return (c >= ' ' && c != 0x7f) || c == '\t'; });
+}
+
+// What would let a header break out of its line, or contradict the framing, never reaches the wire.
+void check(const http_request& request) {
+  if (!is_token(request.method) || request.method == "CONNECT")
+    fail(transport_failure::protocol, request.url,
+         "the method \"" + request.method + "\" cannot be sent; a method is a word such as GET, and not CONNECT");
+  for (const auto& [name, value] : request.headers) {
+    if (!is_token(name))
+      fail(transport_failure::protocol, request.url, "the header name \"" + name + "\" is not a token of RFC 9110");
+    if (!is_field_value(value))
+      fail(transport_failure::protocol, request.url,
+           "the value of header " + name + " has a control character; it may have none but tabs");
+    if (same(name, "Transfer-Encoding"))
+      fail(transport_failure::protocol, request.url, "the header Transfer-Encoding is the client's own business");
+  }
+}
+
+bool is_idempotent(const http_request& request) {
+  constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+  return std::ranges::find(methods, request.method) != methods.end() ||
+         !find_header(request.headers, "Idempotency-Key").empty();
+}
+
+bool has(const http_request& request, std::string_view name) {
+  return std::ranges::any_of(request.headers, [&](const auto& header) { return same(header.first, name); });
+}
+
+void add(std::string& head, std::string_view name, std::string_view value) {
+  head.append(name).append(": ").append(value).append("\r\n");
+}
+
+parsed_url parse_or_fail(const std::string& url) {
+  try {
+    return parse_url(url);
+  } catch (const std::invalid_argument& error) {
+    throw transport_error(transport_failure::protocol, error.what());
+  }
+}
+
+void add_request_line(const http_request& request, const parsed_url& url, const route& way, std::string& head) {
+  head.append(request.method).append(" ");
+  if (way.proxy != nullptr && !way.tunnelled()) head += url.server.to_string();
+  head.append(url.target).append(" HTTP/1.1\r\n");
+}
+
+void add_users_headers(const http_request& request, const route& way, std::string& head) {
+  for (const auto& [name, value] : request.headers) {
+    if (same(name, "Host") || same(name, "Content-Length")) continue;
+    // Meant for the proxy, so the origin must not see it.
+    if (same(name, "Proxy-Authorization") && (way.proxy == nullptr || way.tunnelled())) continue;
+    add(head, name, value);
+  }
+}
+
+void add_own_headers(const http_request& request, const parsed_url& url, const outgoing_request& out,
+                     std::string_view user_agent, std::string& head) {
+  if (!has(request, "User-Agent")) add(head, "User-Agent", user_agent);
+  if (!has(request, "Accept")) add(head, "Accept", "*/*");
+  if (out.inflate) add(head, "Accept-Encoding", "gzip");
+  if (url.userinfo && !has(request, "Authorization")) add(head, "Authorization", basic_authorization(*url.userinfo));
+  const route& way = out.way;
+  if (way.proxy != nullptr && !way.tunnelled() && !way.proxy->authorization.empty() &&
+      !has(request, "Proxy-Authorization"))
+    add(head, "Proxy-Authorization", way.proxy->authorization);
+  const bool length_expected = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+  if (!request.body.empty() || length_expected) add(head, "Content-Length", std::to_string(request.body.size()));
+}
+
+}  // namespace
+
+std::string route::key() const {
+  if (proxy == nullptr) return server.to_string();
+  return "proxy " + proxy->to_string() + (tunnelled() ? " " + server.to_string() : std::string());
+}
+
+outgoing_request compose(const http_request& request, const proxy_rules& proxies, std::string_view user_agent) {
+  check(request);
+  const parsed_url url = parse_or_fail(request.url);
+  outgoing_request out;
+  out.way = {url.server, proxies.for_origin(url.server)};
+  out.answer_has_body = request.method != "HEAD";
+  out.inflate = !has(request, "Accept-Encoding");
+  out.close_after = same(find_header(request.headers, "Connection"), "close");
+  out.idempotent = is_idempotent(request);
+
+  const bool joined = request.body.size() <= max_joined_body;
+  out.head.reserve(512 + url.target.size() + (joined ? request.body.size() : 0));
+  add_request_line(request, url, out.way, out.head);
+  const std::string_view host = find_header(request.headers, "Host");
+  add(out.head, "Host", host.empty() ? url.server.authority() : std::string(host));
+  add_users_headers(request, out.way, out.head);
+  add_own_headers(request, url, out, user_agent, out.head);
+  out.head += "\r\n";
+  if (joined)
+    out.head += request.body;
+  else
+    out.body = request.body;
+  return out;
+}
+
+}  // namespace dspu::app

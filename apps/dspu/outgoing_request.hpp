@@ -1,0 +1,39 @@
+// A request as it goes on the wire, and what its sender must remember about it.
+#pragma once
+
+#include "dspu/proxy.hpp"
+#include "dspu/transport.hpp"
+#include "dspu/url.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace dspu::app {
+
+// Where a request's connection goes.
+struct route {
+  origin server;
+  const proxy_server* proxy = nullptr;
+
+  bool encrypted() const { return server.scheme == "https"; }
+  // Through a tunnel that the proxy does not look into.
+  bool tunnelled() const { return proxy != nullptr && encrypted(); }
+  // Connections of equal keys are as good as each other: plain requests share those to their proxy.
+  std::string key() const;
+};
+
+struct outgoing_request {
+  route way;
+  std::string head;            // request line and header, with the empty line; a small body follows at once
+  std::string_view body;       // the rest of the body; views the http_request
+  bool answer_has_body = true;  // not to HEAD
+  bool inflate = false;        // we asked for gzip, not the user
+  bool close_after = false;    // the user said Connection: close
+  bool idempotent = false;     // by its method, or by an Idempotency-Key: it may be sent twice
+};
+
+// `request` must outlive the result.
+// Throws: transport_error(protocol) naming what is wrong with the method, the URL or a header.
+outgoing_request compose(const http_request& request, const proxy_rules& proxies, std::string_view user_agent);
+
+}  // namespace dspu::app

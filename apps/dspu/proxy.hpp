@@ -1,0 +1,52 @@
+// Which proxy, if any, a request goes through: the rules of curl's --proxy and of the usual environment variables.
+#pragma once
+
+#include "dspu/url.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dspu::app {
+
+struct proxy_server {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string authorization;  // value of Proxy-Authorization, empty for none
+
+  std::string to_string() const;
+};
+
+// Throws: std::invalid_argument naming `source` (the option or variable) and the value. Accepted are
+// [http://][user:password@]host[:port]; the port defaults to 1080, as in curl.
+proxy_server parse_proxy(std::string_view source, std::string_view url);
+
+class proxy_rules {
+ public:
+  // Returns the variable's value, or null.
+  using environment = std::function<const char*(const char*)>;
+
+  // `chosen` is the --proxy option and wins over http_proxy (lower case only: a CGI client can set HTTP_PROXY),
+  // https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY; an empty `chosen` means no proxy. no_proxy or NO_PROXY
+  // exempts hosts from either.
+  // Throws: as parse_proxy.
+  proxy_rules(const std::optional<std::string>& chosen, const environment& env);
+
+  // Null: connect directly. Otherwise valid as long as the rules.
+  const proxy_server* for_origin(const origin& server) const;
+
+ private:
+  bool exempt(std::string_view host) const;
+
+  std::optional<proxy_server> http_;
+  std::optional<proxy_server> https_;
+  std::vector<std::string> exemptions_;  // lower case, without a leading dot
+};
+
+// The process's environment.
+proxy_rules::environment process_environment();
+
+}  // namespace dspu::app

@@ -1,0 +1,119 @@
+#include "dspu/redirect.hpp"
+
+#include "dspu/url.hpp"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <stdexcept>
+
+namespace dspu::app {
+
+namespace {
+
+namespace urls = boost::urls;
+
+bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
+
+std::size_t authority_end(std::string_view reference) {
+  const auto slashes = reference.find("//");
+  if (slashes == reference.npos || reference.substr(0, slashes).find_first_of("/?#") != reference.npos) return 0;
+  return std::min(reference.find_first_of("/?#", slashes + 2), reference.size());
+}
+
+std::string percent_encode_illegal(std::string_view reference) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const auto path_begin = authority_end(reference);
+  std::string result;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const auto c = static_cast<unsigned char>(reference[i]);
+    const bool lone_percent =
+        c == '%' && !(i + 2 < reference.size() && is_hex(reference[i + 1]) && is_hex(reference[i + 2]));
+    const bool stray_bracket = (c == '[' || c == ']') && i >= path_begin;
+    const bool illegal = c <= ' ' || c >= 0x7f ||
+                         std::string_view("\"<>\\^`{|}").find(reference[i]) != std::string_view::npos;
+    if (lone_percent || stray_bracket || illegal) {
+      result += '%';
+      result += digits[c >> 4];
+      result += digits[c & 15];
+    } else {
+      result += reference[i];
+    }
+  }
+  return result;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// Within one origin the credentials that the first URL carried still hold.
+void keep_userinfo(urls::url& next, std::string_view base) {
+  const auto from = urls::parse_uri({base.data(), base.size()});
+  if (!from || !from->has_userinfo() || next.has_userinfo()) return;
+  if (origin_of(base) == origin_of({next.data(), next.size()})) next.set_encoded_userinfo(from->encoded_userinfo());
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
+  return std::ranges::any_of(names, [&](std::string_view n) {
+    return boost::beast::iequals({name.data(), name.size()}, {n.data(), n.size()});
+  });
+}
+
+constexpr std::array<std::string_view, 4> for_one_origin{"Authorization", "Cookie", "Host", "Proxy-Authorization"};
+constexpr std::array<std::string_view, 6> about_the_body{"Content-Type",     "Content-Length",   "Content-Encoding",
+                                                         "Content-Language", "Content-Location", "Expect"};
+
+bool becomes_get(std::string_view method, unsigned status) {
+  if (status == 303) return method != "HEAD" && method != "GET";
+  return (status == 301 || status == 302) && method == "POST";
+}
+
+}  // namespace
+
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string resolve_redirect(std::string_view base, std::string_view location) {
+  const origin from = origin_of(base);
+  const std::string reference = percent_encode_illegal(trimmed(location));
+  const auto parsed_base = urls::parse_uri({base.data(), base.size()});
+  const auto parsed_reference = urls::parse_uri_reference(reference);
+  urls::url next;
+  if (reference.empty() || !parsed_reference || !urls::resolve(*parsed_base, *parsed_reference, next))
+    throw std::invalid_argument("redirect from " + from.to_string() + " to \"" + std::string(location) +
+                                "\", which is not a URL");
+  next.remove_fragment();
+  keep_userinfo(next, base);
+  std::string result(next.data(), next.size());
+  static_cast<void>(origin_of(result));  // throws unless it is a URL that can be requested
+  return result;
+}
+
+http_request redirected(const http_request& request, unsigned status, std::string_view location) {
+  if (!is_redirect(status))
+    throw std::invalid_argument("status " + std::to_string(status) +
+                                " is not a redirect; redirects are 301, 302, 303, 307 and 308");
+  http_request next;
+  next.url = resolve_redirect(request.url, location);
+  const bool get = becomes_get(request.method, status);
+  const bool elsewhere = origin_of(request.url) != origin_of(next.url);
+  next.method = get ? "GET" : request.method;
+  if (!get) next.body = request.body;
+  for (const auto& header : request.headers) {
+    if (get && is_one_of(header.first, about_the_body)) continue;
+    if (elsewhere && is_one_of(header.first, for_one_origin)) continue;
+    next.headers.push_back(header);
+  }
+  return next;
+}
+
+}  // namespace dspu::app

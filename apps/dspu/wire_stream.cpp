@@ -1,0 +1,68 @@
+#include "dspu/wire_stream.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+namespace dspu::app {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+void wire_stream::tune() {
+  error_code ignored;
+  socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
+}
+
+asio::awaitable<std::size_t> wire_stream::read_some(asio::mutable_buffer into, error_code& ec) {
+  ec = {};
+  if (tls_) co_return co_await tls_->async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+  co_return co_await socket_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+}
+
+asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::const_buffer body, error_code& ec) {
+  ec = {};
+  if (tls_) {
+    std::size_t written = co_await asio::async_write(*tls_, head, asio::redirect_error(asio::use_awaitable, ec));
+    if (!ec && body.size() > 0)
+      written += co_await asio::async_write(*tls_, body, asio::redirect_error(asio::use_awaitable, ec));
+    co_return written;
+  }
+
+  // Nearly always the socket's buffer has room, and a trip through the event loop is saved.
+  const std::array<asio::const_buffer, 2> buffers{head, body};
+  std::size_t written = socket_.write_some(buffers, ec);
+  if (ec == asio::error::would_block || ec == asio::error::try_again) ec = {};
+  if (ec || written == head.size() + body.size()) co_return written;
+  boost::beast::buffers_suffix<std::array<asio::const_buffer, 2>> rest(buffers);
+  rest.consume(written);
+  written += co_await asio::async_write(socket_, rest, asio::redirect_error(asio::use_awaitable, ec));
+  co_return written;
+}
+
+bool wire_stream::quiet() {
+  if (!socket_.is_open()) return false;
+  char byte = 0;
+  const auto received = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void wire_stream::close() {
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void wire_stream::reset() {
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
+}  // namespace dspu::app
