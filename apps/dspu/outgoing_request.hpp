@@ -3,7 +3,7 @@
 
 #include "dspu/proxy.hpp"
 #include "dspu/transport.hpp"
-#include "dspu/url.hpp"
+#include "dspu/request_url.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,7 +1,7 @@
 // Which proxy, if any, a request goes through: the rules of curl's --proxy and of the usual environment variables.
 #pragma once
 
-#include "dspu/url.hpp"
+#include "dspu/request_url.hpp"
 
 #include <cstdint>
 #include <functional>

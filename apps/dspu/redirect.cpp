@@ -1,6 +1,6 @@
 #include "dspu/redirect.hpp"
 
-#include "dspu/url.hpp"
+#include "dspu/request_url.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <boost/url/parse.hpp>
@@ -57,7 +57,7 @@ std::string_view trimmed(std::string_view text) {
 void keep_userinfo(urls::url& next, std::string_view base) {
   const auto from = urls::parse_uri({base.data(), base.size()});
   if (!from || !from->has_userinfo() || next.has_userinfo()) return;
-  if (origin_of(base) == origin_of({next.data(), next.size()})) next.set_encoded_userinfo(from->encoded_userinfo());
+  if (parse_url(base).server == parse_url({next.data(), next.size()}).server) next.set_encoded_userinfo(from->encoded_userinfo());
 }
 
 template <std::size_t N>
@@ -83,7 +83,7 @@ bool is_redirect(unsigned status) {
 }
 
 std::string resolve_redirect(std::string_view base, std::string_view location) {
-  const origin from = origin_of(base);
+  const origin from = parse_url(base).server;
   const std::string reference = percent_encode_illegal(trimmed(location));
   const auto parsed_base = urls::parse_uri({base.data(), base.size()});
   const auto parsed_reference = urls::parse_uri_reference(reference);
@@ -94,7 +94,7 @@ std::string resolve_redirect(std::string_view base, std::string_view location) {
   next.remove_fragment();
   keep_userinfo(next, base);
   std::string result(next.data(), next.size());
-  static_cast<void>(origin_of(result));  // throws unless it is a URL that can be requested
+  static_cast<void>(parse_url(result));  // throws unless it is a URL that can be requested
   return result;
 }
 
@@ -105,7 +105,7 @@ http_request redirected(const http_request& request, unsigned status, std::strin
   http_request next;
   next.url = resolve_redirect(request.url, location);
   const bool get = becomes_get(request.method, status);
-  const bool elsewhere = origin_of(request.url) != origin_of(next.url);
+  const bool elsewhere = parse_url(request.url).server != parse_url(next.url).server;
   next.method = get ? "GET" : request.method;
   if (!get) next.body = request.body;
   for (const auto& header : request.headers) {

@@ -1,4 +1,4 @@
-#include "dspu/url.hpp"
+#include "dspu/request_url.hpp"
 
 #include <boost/asio/ip/address_v6.hpp>
 #include <boost/url/parse.hpp>
@@ -103,7 +103,9 @@ parsed_url parse_url(std::string_view url) {
   if (url.empty()) throw std::invalid_argument("URL is empty");
   check_characters(url);
   const auto parsed = urls::parse_uri({url.data(), url.size()});
-  if (!parsed || !parsed->has_authority())
+  // Boost.URL 1.81 reads "http://host:8x/" as port 8 and path "x/".
+  const bool loose_path = parsed && !parsed->encoded_path().empty() && !parsed->encoded_path().starts_with('/');
+  if (!parsed || !parsed->has_authority() || loose_path)
     reject(url, "is not a URL of the form http://host/path or https://host/path");
 
   const urls::url_view& view = *parsed;
@@ -116,7 +118,5 @@ parsed_url parse_url(std::string_view url) {
   if (view.has_userinfo()) result.userinfo = view.user() + ":" + view.password();
   return result;
 }
-
-origin origin_of(std::string_view url) { return parse_url(url).server; }
 
 }  // namespace dspu::app

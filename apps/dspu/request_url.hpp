@@ -1,4 +1,4 @@
-// What the program needs of a URL: the origin it names, the request target, the credentials in it.
+// What it takes to request a URL: the origin to connect to, the request target, the credentials in it.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,6 @@ struct parsed_url {
 
 // Throws: std::invalid_argument naming the URL and what is wrong with it. A fragment is dropped.
 parsed_url parse_url(std::string_view url);
-
-// As parse_url(url).server.
-origin origin_of(std::string_view url);
 
 // "host:port" with the port always there and brackets around an IPv6 address: the target of a CONNECT.
 std::string host_and_port(std::string_view host, std::uint16_t port);
