@@ -103,7 +103,10 @@ void add_own_headers(const http_request& request, const parsed_url& url, const o
 
 std::string route::key() const {
   if (proxy == nullptr) return server.to_string();
-  return "proxy " + proxy->to_string() + (tunnelled() ? " " + server.to_string() : std::string());
+  std::string text = "proxy ";
+  text += proxy->to_string();
+  if (tunnelled()) text.append(" ").append(server.to_string());
+  return text;
 }
 
 outgoing_request compose(const http_request& request, const proxy_rules& proxies, std::string_view user_agent) {

@@ -53,6 +53,16 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// RFC 3986 section 5.2.4: nothing is above the root. Boost.URL 1.81 leaves such segments in place.
+void remove_segments_above_root(std::string& url) {
+  const auto path = authority_end(url);
+  const auto is_above = [&] {
+    const std::string_view rest = std::string_view(url).substr(path);
+    return rest.starts_with("/..") && (rest.size() == 3 || std::string_view("/?").find(rest[3]) != rest.npos);
+  };
+  while (is_above()) url.erase(path, 3);
+}
+
 // Within one origin the credentials that the first URL carried still hold.
 void keep_userinfo(urls::url& next, std::string_view base) {
   const auto from = urls::parse_uri({base.data(), base.size()});
@@ -94,6 +104,7 @@ std::string resolve_redirect(std::string_view base, std::string_view location) {
   next.remove_fragment();
   keep_userinfo(next, base);
   std::string result(next.data(), next.size());
+  remove_segments_above_root(result);
   static_cast<void>(parse_url(result));  // throws unless it is a URL that can be requested
   return result;
 }

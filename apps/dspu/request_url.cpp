@@ -87,8 +87,11 @@ std::uint16_t port_of(std::string_view url, const urls::url_view& view, std::str
 
 std::string host_and_port(std::string_view host, std::uint16_t port) {
   const bool brackets = host.find(':') != host.npos;
-  std::string text = brackets ? "[" + std::string(host) + "]" : std::string(host);
-  return text + ":" + std::to_string(port);
+  std::string text;
+  if (brackets) text += '[';
+  text += host;
+  if (brackets) text += ']';
+  return text.append(":").append(std::to_string(port));
 }
 
 std::string origin::authority() const {

@@ -1,0 +1,99 @@
+#include "dspu/request_url.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace dspu::app {
+namespace {
+
+TEST(RequestUrl, NamesOriginAndTarget) {
+  struct row {
+    const char* url;
+    const char* origin;
+    const char* target;
+  };
+  const row rows[] = {
+      {"http://example.com", "http://example.com", "/"},
+      {"http://example.com/", "http://example.com", "/"},
+      {"HTTP://EXAMPLE.com:80/A", "http://example.com", "/A"},
+      {"https://example.com:443/a?b=c", "https://example.com", "/a?b=c"},
+      {"https://example.com:8443/a", "https://example.com:8443", "/a"},
+      {"http://example.com:443/", "http://example.com:443", "/"},
+      {"http://example.com?x=1", "http://example.com", "/?x=1"},
+      {"http://example.com/a?", "http://example.com", "/a?"},
+      {"http://example.com/a#part", "http://example.com", "/a"},
+      {"http://example.com:/a", "http://example.com", "/a"},
+      {"http://127.0.0.1:8080/x", "http://127.0.0.1:8080", "/x"},
+      {"http://[::1]:8080/x", "http://[::1]:8080", "/x"},
+      {"http://[0:0:0:0:0:0:0:1]/x", "http://[::1]", "/x"},
+      {"http://h/%7Euser/%C3%A4", "http://h", "/%7Euser/%C3%A4"},
+      {"http://under_score.example/", "http://under_score.example", "/"},
+      {"http://h//two//slashes", "http://h", "//two//slashes"},
+  };
+  for (const auto& r : rows) {
+    SCOPED_TRACE(r.url);
+    const parsed_url parsed = parse_url(r.url);
+    EXPECT_EQ(parsed.server.to_string(), r.origin);
+    EXPECT_EQ(parsed.target, r.target);
+    EXPECT_FALSE(parsed.userinfo);
+  }
+}
+
+TEST(RequestUrl, DecodesCredentials) {
+  EXPECT_EQ(parse_url("http://user:pass@h/").userinfo, "user:pass");
+  EXPECT_EQ(parse_url("http://us%40er:p%3Aw@h/").userinfo, "us@er:p:w");
+  EXPECT_EQ(parse_url("http://user@h/").userinfo, "user:");
+}
+
+TEST(RequestUrl, SaysWhatIsWrong) {
+  struct row {
+    const char* url;
+    const char* reason;
+  };
+  const row rows[] = {
+      {"", "empty"},
+      {"example.com/a", "form http://host/path"},
+      {"/a", "form http://host/path"},
+      {"http:/a", "form http://host/path"},
+      {"ftp://example.com/", "scheme \"ftp\""},
+      {"http://", "names no host"},
+      {"http:///path", "names no host"},
+      {"http://h/a b", "space or control character at position 11"},
+      {"http://h/a\tb", "space or control character at position 11"},
+      {"http://h/a\"b", "illegal character '\"' at position 11"},
+      {"http://h/{id}", "illegal character '{' at position 10"},
+      {"http://h/a?b[]=1", "illegal character '[' at position 13"},
+      {"http://h/\xC3\xA4", "outside ASCII at position 10"},
+      {"http://h/%zz", "'%' at position 10"},
+      {"http://h/%", "'%' at position 10"},
+      {"http://h:0/", "port 0"},
+      {"http://h:65536/", "port 65536"},
+      {"http://h:99999999999/", "port 99999999999"},
+      {"http://h:8x/", "form http://host/path"},
+      {"http://a%20b/", "host \"a b\""},
+      {"http://[::1/", "form http://host/path"},
+  };
+  for (const auto& r : rows) {
+    SCOPED_TRACE(r.url);
+    try {
+      static_cast<void>(parse_url(r.url));
+      ADD_FAILURE() << "was accepted";
+    } catch (const std::invalid_argument& error) {
+      EXPECT_NE(std::string(error.what()).find(r.reason), std::string::npos) << error.what();
+      if (*r.url != '\0') {
+        EXPECT_NE(std::string(error.what()).find(r.url), std::string::npos) << error.what();
+      }
+    }
+  }
+}
+
+TEST(RequestUrl, WritesHostHeaders) {
+  EXPECT_EQ(parse_url("http://h/").server.authority(), "h");
+  EXPECT_EQ(parse_url("https://h:80/").server.authority(), "h:80");
+  EXPECT_EQ(parse_url("http://[::1]:8080/").server.authority(), "[::1]:8080");
+  EXPECT_EQ(host_and_port("::1", 443), "[::1]:443");
+}
+
+}  // namespace
+}  // namespace dspu::app
