@@ -39,7 +39,7 @@ std::uint64_t number(std::string_view path, std::string_view text, std::uint64_t
 serve_answer redirect(std::uint64_t n) {
   if (n == 0) return plain_answer(200);
   serve_answer answer = plain_answer(302);
-  answer.headers = "Location: /redirect/" + std::to_string(n - 1) + "\r\n";
+  answer.headers.append("Location: /redirect/").append(std::to_string(n - 1)).append("\r\n");
   return answer;
 }
 

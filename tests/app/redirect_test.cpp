@@ -37,7 +37,7 @@ TEST(ResolveRedirect, FollowsRfc3986) {
       {"../../../g", "http://a/g"},
       {"/./g", "http://a/g"},
       {"/../g", "http://a/g"},
-      {"../../../..", "http://a"},
+      {"../../../..", "http://a/"},
       {"/..?x", "http://a?x"},
       {"g.", "http://a/b/c/g."},
       {"..g", "http://a/b/c/..g"},
