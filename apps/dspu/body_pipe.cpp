@@ -10,7 +10,8 @@ namespace {
 
 std::optional<inflater::format> format_of(std::string_view content_encoding) {
   const boost::beast::string_view name(content_encoding.data(), content_encoding.size());
-  if (boost::beast::iequals(name, "gzip") || boost::beast::iequals(name, "x-gzip")) return inflater::format::gzip;
+  if (boost::beast::iequals(name, "gzip") || boost::beast::iequals(name, "x-gzip"))
+    return inflater::format::gzip;
   if (boost::beast::iequals(name, "deflate")) return inflater::format::deflate;
   return std::nullopt;
 }

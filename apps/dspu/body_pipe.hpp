@@ -17,7 +17,8 @@ class body_pipe {
  public:
   // `shared` keeps its memory from one body to the next and is made when first needed.
   // Requires: all that is referred to outlives the pipe.
-  body_pipe(body_sink& sink, std::unique_ptr<inflater>& shared, std::uint64_t max_body, const std::string& who)
+  body_pipe(body_sink& sink, std::unique_ptr<inflater>& shared, std::uint64_t max_body,
+            const std::string& who)
       : sink_(sink), shared_(shared), max_body_(max_body), who_(who) {}
 
   // `length`: what Content-Length announces, if anything. `inflate`: undo a Content-Encoding that we know.

@@ -47,8 +47,8 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
   written_ = co_await stream_.write(asio::buffer(request.head), asio::buffer(request.body), write_error);
   throw_if_cancelled(cancel);
 
-  // A server that refuses a large body answers and closes before it has read all: its answer may be here although
-  // the write failed. Without one, the read fails at once for the reason that the write did.
+  // A server that refuses a large body answers and closes before it has read all: its answer may be here
+  // although the write failed. Without one, the read fails at once for the reason that the write did.
   std::optional<response_reader> reader;
   int interim_left = max_interim_responses;
   do {

@@ -26,14 +26,15 @@ class connection {
   const std::string& who() const { return who_; }
 
   // Suspends: until the whole response has been handed to `sink`.
-  // Throws: transport_error. On cancel: system_error(operation_aborted). After either, destroy the connection.
+  // Throws: transport_error. On cancel: system_error(operation_aborted). After either, destroy the
+  // connection.
   boost::asio::awaitable<http_response> exchange(const outgoing_request& request, body_sink& sink,
                                                  std::uint64_t max_body);
 
   // About the last exchange. Whether another may follow it here:
   bool reusable() const { return reusable_; }
-  // Whether it ended in a closed connection before any byte of an answer, as when the server had closed the idle
-  // connection just before: then the request may be sent once more, if being done twice does no harm.
+  // Whether it ended in a closed connection before any byte of an answer, as when the server had closed the
+  // idle connection just before: then the request may be sent once more, if being done twice does no harm.
   bool closed_unanswered() const { return closed_unanswered_; }
   bool wrote_anything() const { return written_ > 0; }
 

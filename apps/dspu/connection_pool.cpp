@@ -18,7 +18,8 @@ std::unique_ptr<connection> connection_pool::take(const std::string& key, clock:
   return result;
 }
 
-void connection_pool::give_back(const std::string& key, std::unique_ptr<connection> c, clock::time_point now) {
+void connection_pool::give_back(const std::string& key, std::unique_ptr<connection> c,
+                                clock::time_point now) {
   drop_expired(now);
   if (limits_.per_key == 0 || limits_.total == 0) return;
   const auto found = by_key_.find(key);
@@ -32,12 +33,14 @@ void connection_pool::drop_oldest_of(const std::string& key) {
   const auto found = by_key_.find(key);
   const position oldest = found->second.front();
   found->second.erase(found->second.begin());
-  if (found->second.empty()) by_key_.erase(found);  // `key` may live in the node erased next: not used any more
+  if (found->second.empty())
+    by_key_.erase(found);  // `key` may live in the node erased next: not used any more
   by_age_.erase(oldest);
 }
 
 void connection_pool::drop_expired(clock::time_point now) {
-  while (!by_age_.empty() && now - by_age_.front().since >= limits_.lifetime) drop_oldest_of(by_age_.front().key);
+  while (!by_age_.empty() && now - by_age_.front().since >= limits_.lifetime)
+    drop_oldest_of(by_age_.front().key);
 }
 
 void connection_pool::clear() {

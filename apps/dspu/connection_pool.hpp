@@ -13,8 +13,9 @@
 
 namespace dspu::app {
 
-// The youngest of a key is taken first, so that the surplus of a burst grows old and goes; the oldest of all makes
-// room when there are too many. Thread-safety: none. Holds no work: an event loop may end while connections idle.
+// The youngest of a key is taken first, so that the surplus of a burst grows old and goes; the oldest of all
+// makes room when there are too many. Thread-safety: none. Holds no work: an event loop may end while
+// connections idle.
 class connection_pool {
  public:
   using clock = std::chrono::steady_clock;

@@ -100,8 +100,8 @@ asio::awaitable<void> connector::connect(connection& peer, watchdog& dog, const 
 asio::awaitable<void> connector::open_tunnel(connection& peer, watchdog& dog, const route& way) {
   const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   const std::string proxy = "proxy " + way.proxy->to_string();
-  const tunnel_answer answer =
-      co_await request_tunnel(peer.stream(), host_and_port(way.server.host, way.server.port), way.proxy->authorization);
+  const tunnel_answer answer = co_await request_tunnel(
+      peer.stream(), host_and_port(way.server.host, way.server.port), way.proxy->authorization);
   throw_if_cancelled(cancel);
   if (dog.expired()) timed_out(peer, "the tunnel through " + proxy);
   if (answer.error)
@@ -118,7 +118,8 @@ asio::awaitable<void> connector::handshake(connection& peer, watchdog& dog, cons
   auto& session = peer.stream().start_tls(tls());
   expect_host(session.native_handle(), way.server.host, options_.tls.insecure);
   error_code ec;
-  co_await session.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
+  co_await session.async_handshake(asio::ssl::stream_base::client,
+                                   asio::redirect_error(asio::use_awaitable, ec));
   throw_if_cancelled(cancel);
   if (dog.expired()) timed_out(peer, "the TLS handshake");
   if (ec) fail(transport_failure::tls, peer.who(), tls_failure_text(session.native_handle(), ec));

@@ -46,7 +46,8 @@ class connector {
   boost::asio::any_io_executor executor_;
   options options_;
   name_resolver resolver_;
-  std::optional<boost::asio::ssl::context> tls_;  // the system's store takes long to load: made when first needed
+  std::optional<boost::asio::ssl::context>
+      tls_;  // the system's store takes long to load: made when first needed
 };
 
 }  // namespace dspu::app

@@ -5,8 +5,8 @@
 //   // in a coroutine on `loop`:
 //   const http_response response = co_await client.exchange({.url = "https://example.com/"}, sink);
 //
-// Thread-safety: none: everything, also construction's counterpart close(), happens on the one thread that runs the
-// executor. Any number of exchanges may run at the same time.
+// Thread-safety: none: everything, also construction's counterpart close(), happens on the one thread that
+// runs the executor. Any number of exchanges may run at the same time.
 #pragma once
 
 #include "dspu/name_resolver.hpp"
@@ -46,13 +46,14 @@ struct http_client_options {
 };
 
 // What goes out besides the request's own headers, unless it has them: Host, User-Agent, Accept,
-// Accept-Encoding: gzip, Authorization from the URL's userinfo, Content-Length. The body of a response to our own
-// Accept-Encoding is inflated; whoever sets Accept-Encoding gets the bytes as they were sent. Headers of the
-// response stay as they were sent in either case.
+// Accept-Encoding: gzip, Authorization from the URL's userinfo, Content-Length. The body of a response to our
+// own Accept-Encoding is inflated; whoever sets Accept-Encoding gets the bytes as they were sent. Headers of
+// the response stay as they were sent in either case.
 //
-// A kept-alive connection that the server closed while it idled is noticed before or during the next request; the
-// request is then sent once more on a fresh connection if it is idempotent (by its method or by an Idempotency-Key
-// header) or nothing of it was written. Otherwise it fails with transport_failure::reset, its outcome unknown.
+// A kept-alive connection that the server closed while it idled is noticed before or during the next request;
+// the request is then sent once more on a fresh connection if it is idempotent (by its method or by an
+// Idempotency-Key header) or nothing of it was written. Otherwise it fails with transport_failure::reset, its
+// outcome unknown.
 class http_client final : public transport {
  public:
   // Throws: std::invalid_argument for options, proxy variables or certificates that cannot be used.

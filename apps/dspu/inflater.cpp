@@ -30,8 +30,8 @@ void inflater::reset(format f) {
 }
 
 void inflater::start(unsigned char first_byte) {
-  // "deflate" should mean the zlib format, but servers exist that send the bare one. The low four bits of a zlib
-  // header are 8; no deflate block that a compressor writes begins so.
+  // "deflate" should mean the zlib format, but servers exist that send the bare one. The low four bits of a
+  // zlib header are 8; no deflate block that a compressor writes begins so.
   constexpr int window = 15;
   int bits = window + 16;
   if (stream_->f == format::deflate) bits = (first_byte & 0x0f) == 8 ? window : -window;

@@ -76,7 +76,8 @@ lookup_result look_up(const std::string& host) {
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   lookup_result result;
   for (const addrinfo* i = list; i != nullptr; i = i->ai_next)
-    if (i->ai_family == AF_INET || i->ai_family == AF_INET6) result.addresses.push_back(address_of(*i->ai_addr));
+    if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
+      result.addresses.push_back(address_of(*i->ai_addr));
   if (result.addresses.empty())
     result.error = "the name has no address";
   else
@@ -95,7 +96,9 @@ struct name_resolver::pending {
 // Stands in a lookup's list for as long as its frame lives, however that ends.
 struct name_resolver::waiter {
   waiter(std::shared_ptr<pending> p, const asio::any_io_executor& executor, clock::time_point deadline)
-      : timer(executor, deadline), lookup(std::move(p)), place(lookup->waiters.insert(lookup->waiters.end(), &timer)) {}
+      : timer(executor, deadline),
+        lookup(std::move(p)),
+        place(lookup->waiters.insert(lookup->waiters.end(), &timer)) {}
   ~waiter() { lookup->waiters.erase(place); }
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
@@ -109,7 +112,8 @@ struct name_resolver::cache {
   std::unordered_map<std::string, std::shared_ptr<pending>> entries;
 };
 
-// The threads. They hold this object and nothing else, so that one which hangs in getaddrinfo() can be left behind.
+// The threads. They hold this object and nothing else, so that one which hangs in getaddrinfo() can be left
+// behind.
 class name_resolver::workers : public std::enable_shared_from_this<workers> {
  public:
   workers(asio::any_io_executor executor, lookup function)
@@ -146,7 +150,8 @@ class name_resolver::workers : public std::enable_shared_from_this<workers> {
       lookup_result result = function_(host);
       lock.lock();
       if (!executor_) break;
-      asio::post(executor_, [deliver = std::move(on_loop), r = std::move(result)]() mutable { deliver(std::move(r)); });
+      asio::post(executor_,
+                 [deliver = std::move(on_loop), r = std::move(result)]() mutable { deliver(std::move(r)); });
     }
     --threads_;
   }
@@ -171,8 +176,10 @@ std::shared_ptr<name_resolver::pending> name_resolver::find_or_start(const std::
   const auto found = entries.find(host);
   if (found != entries.end() && (!found->second->done || now < found->second->stale_at)) return found->second;
   if (entries.size() >= max_cached)
-    std::erase_if(entries, [&](const auto& entry) { return entry.second->done && entry.second->stale_at <= now; });
-  if (entries.size() >= max_cached) std::erase_if(entries, [](const auto& entry) { return entry.second->done; });
+    std::erase_if(entries,
+                  [&](const auto& entry) { return entry.second->done && entry.second->stale_at <= now; });
+  if (entries.size() >= max_cached)
+    std::erase_if(entries, [](const auto& entry) { return entry.second->done; });
 
   auto entry = std::make_shared<pending>();
   workers_->submit(host, [cache = cache_, host, entry](lookup_result result) {

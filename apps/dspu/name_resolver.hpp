@@ -1,8 +1,9 @@
 // Host names to addresses, without ever keeping a caller longer than it wants to wait.
 //
-// getaddrinfo() cannot be cancelled, and Asio's resolver runs all lookups of an io_context one after the other on
-// one thread which its destructor joins. Here lookups run side by side on a few threads of their own, whoever
-// waits may leave at any time, and a lookup that nobody awaits any more holds up neither the loop nor the exit.
+// getaddrinfo() cannot be cancelled, and Asio's resolver runs all lookups of an io_context one after the
+// other on one thread which its destructor joins. Here lookups run side by side on a few threads of their
+// own, whoever waits may leave at any time, and a lookup that nobody awaits any more holds up neither the
+// loop nor the exit.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -30,7 +31,8 @@ lookup_result look_up(const std::string& host);
 class name_resolver {
  public:
   using clock = std::chrono::steady_clock;
-  using lookup = std::function<lookup_result(const std::string&)>;  // called on a thread of the resolver's own
+  using lookup =
+      std::function<lookup_result(const std::string&)>;  // called on a thread of the resolver's own
 
   explicit name_resolver(boost::asio::any_io_executor executor, lookup function = look_up);
   ~name_resolver();

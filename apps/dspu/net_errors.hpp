@@ -17,9 +17,8 @@ namespace dspu::app {
 [[noreturn]] void throw_cancelled();
 
 // Asio ends an operation with operation_aborted for the caller's cancellation and for our own closing of the
-// socket alike; only the state tells them apart. Nor is an operation that starts after the cancellation ever told
-// of it, so whoever waits asks here first.
-// Throws: as throw_cancelled, if the caller cancelled.
+// socket alike; only the state tells them apart. Nor is an operation that starts after the cancellation ever
+// told of it, so whoever waits asks here first. Throws: as throw_cancelled, if the caller cancelled.
 void throw_if_cancelled(const boost::asio::cancellation_state& state);
 
 // The system's own words, without Asio's category prefixes.

@@ -36,15 +36,18 @@ bool is_field_value(std::string_view text) {
 void check(const http_request& request) {
   if (!is_token(request.method) || request.method == "CONNECT")
     fail(transport_failure::protocol, request.url,
-         "the method \"" + request.method + "\" cannot be sent; a method is a word such as GET, and not CONNECT");
+         "the method \"" + request.method +
+             "\" cannot be sent; a method is a word such as GET, and not CONNECT");
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name))
-      fail(transport_failure::protocol, request.url, "the header name \"" + name + "\" is not a token of RFC 9110");
+      fail(transport_failure::protocol, request.url,
+           "the header name \"" + name + "\" is not a token of RFC 9110");
     if (!is_field_value(value))
       fail(transport_failure::protocol, request.url,
            "the value of header " + name + " has a control character; it may have none but tabs");
     if (same(name, "Transfer-Encoding"))
-      fail(transport_failure::protocol, request.url, "the header Transfer-Encoding is the client's own business");
+      fail(transport_failure::protocol, request.url,
+           "the header Transfer-Encoding is the client's own business");
   }
 }
 
@@ -70,7 +73,8 @@ parsed_url parse_or_fail(const std::string& url) {
   }
 }
 
-void add_request_line(const http_request& request, const parsed_url& url, const route& way, std::string& head) {
+void add_request_line(const http_request& request, const parsed_url& url, const route& way,
+                      std::string& head) {
   head.append(request.method).append(" ");
   if (way.proxy != nullptr && !way.tunnelled()) head += url.server.to_string();
   head.append(url.target).append(" HTTP/1.1\r\n");
@@ -90,13 +94,16 @@ void add_own_headers(const http_request& request, const parsed_url& url, const o
   if (!has(request, "User-Agent")) add(head, "User-Agent", user_agent);
   if (!has(request, "Accept")) add(head, "Accept", "*/*");
   if (out.inflate) add(head, "Accept-Encoding", "gzip");
-  if (url.userinfo && !has(request, "Authorization")) add(head, "Authorization", basic_authorization(*url.userinfo));
+  if (url.userinfo && !has(request, "Authorization"))
+    add(head, "Authorization", basic_authorization(*url.userinfo));
   const route& way = out.way;
   if (way.proxy != nullptr && !way.tunnelled() && !way.proxy->authorization.empty() &&
       !has(request, "Proxy-Authorization"))
     add(head, "Proxy-Authorization", way.proxy->authorization);
-  const bool length_expected = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
-  if (!request.body.empty() || length_expected) add(head, "Content-Length", std::to_string(request.body.size()));
+  const bool length_expected =
+      request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+  if (!request.body.empty() || length_expected)
+    add(head, "Content-Length", std::to_string(request.body.size()));
 }
 
 }  // namespace
@@ -109,7 +116,8 @@ std::string route::key() const {
   return text;
 }
 
-outgoing_request compose(const http_request& request, const proxy_rules& proxies, std::string_view user_agent) {
+outgoing_request compose(const http_request& request, const proxy_rules& proxies,
+                         std::string_view user_agent) {
   check(request);
   const parsed_url url = parse_or_fail(request.url);
   outgoing_request out;

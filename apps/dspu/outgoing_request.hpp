@@ -2,8 +2,8 @@
 #pragma once
 
 #include "dspu/proxy.hpp"
-#include "dspu/transport.hpp"
 #include "dspu/request_url.hpp"
+#include "dspu/transport.hpp"
 
 #include <string>
 #include <string_view>
@@ -24,16 +24,17 @@ struct route {
 
 struct outgoing_request {
   route way;
-  std::string head;            // request line and header, with the empty line; a small body follows at once
-  std::string_view body;       // the rest of the body; views the http_request
+  std::string head;             // request line and header, with the empty line; a small body follows at once
+  std::string_view body;        // the rest of the body; views the http_request
   bool answer_has_body = true;  // not to HEAD
-  bool inflate = false;        // we asked for gzip, not the user
-  bool close_after = false;    // the user said Connection: close
-  bool idempotent = false;     // by its method, or by an Idempotency-Key: it may be sent twice
+  bool inflate = false;         // we asked for gzip, not the user
+  bool close_after = false;     // the user said Connection: close
+  bool idempotent = false;      // by its method, or by an Idempotency-Key: it may be sent twice
 };
 
 // `request` must outlive the result.
 // Throws: transport_error(protocol) naming what is wrong with the method, the URL or a header.
-outgoing_request compose(const http_request& request, const proxy_rules& proxies, std::string_view user_agent);
+outgoing_request compose(const http_request& request, const proxy_rules& proxies,
+                         std::string_view user_agent);
 
 }  // namespace dspu::app

@@ -1,4 +1,5 @@
-// Which proxy, if any, a request goes through: the rules of curl's --proxy and of the usual environment variables.
+// Which proxy, if any, a request goes through: the rules of curl's --proxy and of the usual environment
+// variables.
 #pragma once
 
 #include "dspu/request_url.hpp"
@@ -29,10 +30,9 @@ class proxy_rules {
   // Returns the variable's value, or null.
   using environment = std::function<const char*(const char*)>;
 
-  // `chosen` is the --proxy option and wins over http_proxy (lower case only: a CGI client can set HTTP_PROXY),
-  // https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY; an empty `chosen` means no proxy. no_proxy or NO_PROXY
-  // exempts hosts from either.
-  // Throws: as parse_proxy.
+  // `chosen` is the --proxy option and wins over http_proxy (lower case only: a CGI client can set
+  // HTTP_PROXY), https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY; an empty `chosen` means no proxy.
+  // no_proxy or NO_PROXY exempts hosts from either. Throws: as parse_proxy.
   proxy_rules(const std::optional<std::string>& chosen, const environment& env);
 
   // Null: connect directly. Otherwise valid as long as the rules.

@@ -12,7 +12,8 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string target, std::string authorization) {
+asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string target,
+                                              std::string authorization) {
   std::string request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   if (!authorization.empty()) request += "Proxy-Authorization: " + authorization + "\r\n";
   request += "\r\n";
@@ -42,7 +43,8 @@ asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string t
   }
   answer.status = parser.get().result_int();
   answer.reason = std::string(parser.get().reason());
-  if (answer.status / 100 == 2 && buffer.size() > 0) answer.malformed = "bytes follow it before anything was sent";
+  if (answer.status / 100 == 2 && buffer.size() > 0)
+    answer.malformed = "bytes follow it before anything was sent";
   co_return answer;
 }
 

@@ -19,6 +19,7 @@ struct tunnel_answer {
 
 // Asks the proxy at the other end of `stream` for a tunnel to `target` ("host:port").
 // A client speaks first in TLS, so bytes behind the header of the answer are an error.
-boost::asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string target, std::string authorization);
+boost::asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string target,
+                                                     std::string authorization);
 
 }  // namespace dspu::app

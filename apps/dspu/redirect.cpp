@@ -21,7 +21,8 @@ bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; 
 
 std::size_t authority_end(std::string_view reference) {
   const auto slashes = reference.find("//");
-  if (slashes == reference.npos || reference.substr(0, slashes).find_first_of("/?#") != reference.npos) return 0;
+  if (slashes == reference.npos || reference.substr(0, slashes).find_first_of("/?#") != reference.npos)
+    return 0;
   return std::min(reference.find_first_of("/?#", slashes + 2), reference.size());
 }
 
@@ -34,8 +35,8 @@ std::string percent_encode_illegal(std::string_view reference) {
     const bool lone_percent =
         c == '%' && !(i + 2 < reference.size() && is_hex(reference[i + 1]) && is_hex(reference[i + 2]));
     const bool stray_bracket = (c == '[' || c == ']') && i >= path_begin;
-    const bool illegal = c <= ' ' || c >= 0x7f ||
-                         std::string_view("\"<>\\^`{|}").find(reference[i]) != std::string_view::npos;
+    const bool illegal =
+        c <= ' ' || c >= 0x7f || std::string_view("\"<>\\^`{|}").find(reference[i]) != std::string_view::npos;
     if (lone_percent || stray_bracket || illegal) {
       result += '%';
       result += digits[c >> 4];
@@ -67,7 +68,8 @@ void remove_segments_above_root(std::string& url) {
 void keep_userinfo(urls::url& next, std::string_view base) {
   const auto from = urls::parse_uri({base.data(), base.size()});
   if (!from || !from->has_userinfo() || next.has_userinfo()) return;
-  if (parse_url(base).server == parse_url({next.data(), next.size()}).server) next.set_encoded_userinfo(from->encoded_userinfo());
+  if (parse_url(base).server == parse_url({next.data(), next.size()}).server)
+    next.set_encoded_userinfo(from->encoded_userinfo());
 }
 
 template <std::size_t N>
@@ -77,9 +79,10 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
   });
 }
 
-constexpr std::array<std::string_view, 4> for_one_origin{"Authorization", "Cookie", "Host", "Proxy-Authorization"};
-constexpr std::array<std::string_view, 6> about_the_body{"Content-Type",     "Content-Length",   "Content-Encoding",
-                                                         "Content-Language", "Content-Location", "Expect"};
+constexpr std::array<std::string_view, 4> for_one_origin{"Authorization", "Cookie", "Host",
+                                                         "Proxy-Authorization"};
+constexpr std::array<std::string_view, 6> about_the_body{
+    "Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location", "Expect"};
 
 bool becomes_get(std::string_view method, unsigned status) {
   if (status == 303) return method != "HEAD" && method != "GET";

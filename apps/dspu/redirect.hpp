@@ -1,4 +1,5 @@
-// What a redirect makes of a request: the next URL (RFC 3986) and the next request (RFC 9110, as browsers and curl do).
+// What a redirect makes of a request: the next URL (RFC 3986) and the next request (RFC 9110, as browsers and
+// curl do).
 #pragma once
 
 #include "dspu/transport.hpp"
@@ -17,8 +18,8 @@ bool is_redirect(unsigned status);
 std::string resolve_redirect(std::string_view base, std::string_view location);
 
 // The request that follows `request` when it was answered with `status` and `location`.
-// 303 makes everything but HEAD a GET, 301 and 302 make POST a GET; 307 and 308 repeat the request. A GET made
-// of another method loses its body. What is meant for one origin (Authorization, Cookie, Host,
+// 303 makes everything but HEAD a GET, 301 and 302 make POST a GET; 307 and 308 repeat the request. A GET
+// made of another method loses its body. What is meant for one origin (Authorization, Cookie, Host,
 // Proxy-Authorization) is not sent to another; credentials in the URL stay within its origin.
 // Throws: as resolve_redirect.
 http_request redirected(const http_request& request, unsigned status, std::string_view location);

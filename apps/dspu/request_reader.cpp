@@ -17,7 +17,8 @@ void request_reader::on_request_impl(boost::beast::http::verb, string_view metho
   request_.target.assign(target.data(), target.size());
 }
 
-void request_reader::on_field_impl(boost::beast::http::field, string_view name, string_view value, error_code& ec) {
+void request_reader::on_field_impl(boost::beast::http::field, string_view name, string_view value,
+                                   error_code& ec) {
   header_size_ += name.size() + value.size() + 4;
   if (header_size_ > max_header) {
     ec = boost::beast::http::error::header_limit;

@@ -30,7 +30,8 @@ class request_reader final : public boost::beast::http::basic_parser<true> {
   using error_code = boost::beast::error_code;
   using string_view = boost::beast::string_view;
 
-  void on_request_impl(boost::beast::http::verb, string_view method, string_view target, int, error_code&) override;
+  void on_request_impl(boost::beast::http::verb, string_view method, string_view target, int,
+                       error_code&) override;
   void on_response_impl(int, string_view, int, error_code&) override {}
   void on_field_impl(boost::beast::http::field, string_view name, string_view value, error_code& ec) override;
   void on_header_impl(error_code&) override;

@@ -34,8 +34,7 @@ bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; 
 // The parser only says that a URL is wrong; people want to know where.
 void check_characters(std::string_view url) {
   const auto scheme_end = url.find("://");
-  const auto after_authority =
-      scheme_end == url.npos ? url.npos : url.find_first_of("/?#", scheme_end + 3);
+  const auto after_authority = scheme_end == url.npos ? url.npos : url.find_first_of("/?#", scheme_end + 3);
   for (std::size_t i = 0; i < url.size(); ++i) {
     const auto c = static_cast<unsigned char>(url[i]);
     const std::string where = " at position " + std::to_string(i + 1);
@@ -62,14 +61,19 @@ std::string host_of(std::string_view url, const urls::url_view& view) {
   const std::string host = view.host_address();
   if (host.empty()) reject(url, "names no host");
   switch (view.host_type()) {
-    case urls::host_type::ipv4: return host;
+    case urls::host_type::ipv4:
+      return host;
     // One spelling for one address, so that one server is one origin.
-    case urls::host_type::ipv6: return boost::asio::ip::make_address_v6(host).to_string();
-    default: break;
+    case urls::host_type::ipv6:
+      return boost::asio::ip::make_address_v6(host).to_string();
+    default:
+      break;
   }
-  const bool plain = std::ranges::all_of(
-      host, [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '.' || c == '-' || c == '_'); });
-  if (!plain) reject(url, "names the host \"" + host + "\"; a host name has letters, digits, '.', '-' and '_'");
+  const bool plain = std::ranges::all_of(host, [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) || c == '.' || c == '-' || c == '_');
+  });
+  if (!plain)
+    reject(url, "names the host \"" + host + "\"; a host name has letters, digits, '.', '-' and '_'");
   return lower(host);
 }
 
@@ -107,7 +111,8 @@ parsed_url parse_url(std::string_view url) {
   check_characters(url);
   const auto parsed = urls::parse_uri({url.data(), url.size()});
   // Boost.URL 1.81 reads "http://host:8x/" as port 8 and path "x/".
-  const bool loose_path = parsed && !parsed->encoded_path().empty() && !parsed->encoded_path().starts_with('/');
+  const bool loose_path =
+      parsed && !parsed->encoded_path().empty() && !parsed->encoded_path().starts_with('/');
   if (!parsed || !parsed->has_authority() || loose_path)
     reject(url, "is not a URL of the form http://host/path or https://host/path");
 
@@ -117,7 +122,8 @@ parsed_url parse_url(std::string_view url) {
   result.server.host = host_of(url, view);
   result.server.port = port_of(url, view, result.server.scheme);
   result.target = view.encoded_path().empty() ? std::string("/") : std::string(view.encoded_path());
-  if (view.has_query()) result.target.append("?").append(view.encoded_query().data(), view.encoded_query().size());
+  if (view.has_query())
+    result.target.append("?").append(view.encoded_query().data(), view.encoded_query().size());
   if (view.has_userinfo()) result.userinfo = view.user() + ":" + view.password();
   return result;
 }

@@ -23,7 +23,8 @@ void response_reader::on_response_impl(int status, string_view, int, error_code&
   response_.status = static_cast<unsigned>(status);
 }
 
-void response_reader::on_field_impl(http::field name, string_view name_text, string_view value, error_code& ec) {
+void response_reader::on_field_impl(http::field name, string_view name_text, string_view value,
+                                    error_code& ec) {
   header_size_ += name_text.size() + value.size() + 4;
   if (header_size_ > max_header_size) {
     ec = http::error::header_limit;

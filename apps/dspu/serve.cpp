@@ -28,9 +28,11 @@ asio::ssl::context make_server_tls(const serve_options& options) {
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   error_code ec;
   context.use_certificate_chain_file(options.certificate, ec);
-  if (ec) throw std::runtime_error("certificate \"" + options.certificate + "\" cannot be used: " + ec.message());
+  if (ec)
+    throw std::runtime_error("certificate \"" + options.certificate + "\" cannot be used: " + ec.message());
   context.use_private_key_file(options.private_key, asio::ssl::context::pem, ec);
-  if (ec) throw std::runtime_error("private key \"" + options.private_key + "\" cannot be used: " + ec.message());
+  if (ec)
+    throw std::runtime_error("private key \"" + options.private_key + "\" cannot be used: " + ec.message());
   return context;
 }
 

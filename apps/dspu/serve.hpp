@@ -17,13 +17,13 @@
 
 namespace dspu::app {
 
-// Thread-safety: all of it runs on the executor, which must be one thread's or a strand; the members below may be
-// called on any thread.
+// Thread-safety: all of it runs on the executor, which must be one thread's or a strand; the members below
+// may be called on any thread.
 class unreliable_server {
  public:
   // Listens when this returns.
-  // Throws: std::invalid_argument for options out of range; std::runtime_error if it cannot listen or read its
-  // certificate, naming what it tried.
+  // Throws: std::invalid_argument for options out of range; std::runtime_error if it cannot listen or read
+  // its certificate, naming what it tried.
   unreliable_server(boost::asio::any_io_executor executor, const serve_options& options);
   // As stop().
   ~unreliable_server();

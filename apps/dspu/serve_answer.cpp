@@ -27,12 +27,14 @@ serve_answer bad_path(const std::string& why) {
 }
 
 // The number at the end of "/bytes/N". Throws: std::invalid_argument saying what is accepted.
-std::uint64_t number(std::string_view path, std::string_view text, std::uint64_t lowest, std::uint64_t highest) {
+std::uint64_t number(std::string_view path, std::string_view text, std::uint64_t lowest,
+                     std::uint64_t highest) {
   std::uint64_t n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (error != std::errc{} || end != text.data() + text.size() || n < lowest || n > highest)
-    throw std::invalid_argument(std::string(path) + "N: N is \"" + std::string(text) + "\"; it must be from " +
-                                std::to_string(lowest) + " to " + std::to_string(highest));
+    throw std::invalid_argument(std::string(path) + "N: N is \"" + std::string(text) +
+                                "\"; it must be from " + std::to_string(lowest) + " to " +
+                                std::to_string(highest));
   return n;
 }
 
@@ -79,7 +81,8 @@ serve_answer by_path(const incoming_request& request, const serve_options& optio
   const auto rest_after = [&](std::string_view prefix) { return path.substr(prefix.size()); };
   if (path.starts_with("/status/"))
     return plain_answer(static_cast<unsigned>(number("/status/", rest_after("/status/"), 200, 599)));
-  if (path.starts_with("/redirect/")) return redirect(number("/redirect/", rest_after("/redirect/"), 0, 1'000'000));
+  if (path.starts_with("/redirect/"))
+    return redirect(number("/redirect/", rest_after("/redirect/"), 0, 1'000'000));
   if (path.starts_with("/gzip/")) return compressed(number("/gzip/", rest_after("/gzip/"), 0, max_inflated));
   if (path == "/echo") return echo(request);
   serve_answer answer = anything(path, options);
@@ -116,7 +119,8 @@ serve_answer plain_answer(unsigned status) {
   serve_answer answer;
   answer.status = status;
   answer.headers = "Content-Type: text/plain\r\n";
-  if (answer.has_body()) answer.body.append(std::to_string(status)).append(" ").append(reason_phrase(status)) += '\n';
+  if (answer.has_body())
+    answer.body.append(std::to_string(status)).append(" ").append(reason_phrase(status)) += '\n';
   return answer;
 }
 

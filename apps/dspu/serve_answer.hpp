@@ -13,17 +13,18 @@ namespace dspu::app {
 
 struct serve_answer {
   unsigned status = 200;
-  std::string headers;           // lines, each with its end; framing and Date excepted
+  std::string headers;  // lines, each with its end; framing and Date excepted
   std::string body;
-  std::uint64_t filler = 0;      // instead of `body`: so many bytes that are made while they are sent
+  std::uint64_t filler = 0;           // instead of `body`: so many bytes that are made while they are sent
   std::chrono::nanoseconds delay{0};  // besides the latency
 
   bool has_body() const { return status / 100 != 1 && status != 204 && status != 304; }
   std::uint64_t length() const { return filler > 0 ? filler : body.size(); }
 };
 
-// /status/N, /redirect/N, /bytes/N, /gzip/N, /delay/DURATION and /echo do as they say; anything else gets a small
-// body that names the path. A path of those that cannot be understood is answered with 400 and the reason.
+// /status/N, /redirect/N, /bytes/N, /gzip/N, /delay/DURATION and /echo do as they say; anything else gets a
+// small body that names the path. A path of those that cannot be understood is answered with 400 and the
+// reason.
 serve_answer answer_to(const incoming_request& request, const serve_options& options);
 
 // An answer of one status, with a body that says so.

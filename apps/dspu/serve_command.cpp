@@ -20,23 +20,18 @@ namespace {
 constexpr int usage_error = 2;
 constexpr int io_error = 3;
 
-// The limit's parts come from two options, in either order.
-struct serve_arguments {
-  serve_options options;
-  bool retry_after_as_date = false;
-};
-
 void add_listening_options(CLI::App& app, serve_options& o) {
   const std::string group = "Listening";
   app.add_option("--address", o.address, "IP address to listen on")->capture_default_str()->group(group);
   app.add_flag("--any-address", o.allow_any_address, "Let --address be other than loopback")->group(group);
   app.add_option("--port", o.port, "Port; 0 takes any that is free")->capture_default_str()->group(group);
-  app.add_option("--cert", o.certificate, "PEM file of the certificate chain; with --key, serves https")->group(group);
+  app.add_option("--cert", o.certificate, "PEM file of the certificate chain; with --key, serves https")
+      ->group(group);
   app.add_option("--key", o.private_key, "PEM file of the certificate's private key")->group(group);
 }
 
 void add_trouble_options(CLI::App& app, serve_options& o) {
-  const std::string group = "Trouble (RATIO is a share of the requests: 10% or 0.1)";
+  const std::string group = "Trouble (a RATIO of the requests: 10% or 0.1)";
   app.add_option("--seed", o.seed, "The same seed gives the n-th request the same fate")
       ->capture_default_str()
       ->group(group);
@@ -46,49 +41,66 @@ void add_trouble_options(CLI::App& app, serve_options& o) {
     const char* help;
   };
   const rate_option rates[] = {
-      {"--fail", o.failure_rate, "RATIO answered with a --fail-status"},
-      {"--reset", o.reset_rate, "RATIO reset, half in the header, half in the body"},
-      {"--truncate", o.truncate_rate, "RATIO cut short of their Content-Length"},
-      {"--slow", o.slow_rate, "RATIO whose body drips over --slow-duration"},
-      {"--silent", o.silent_rate, "RATIO never answered"},
-      {"--wrong-length", o.wrong_length_rate, "RATIO with more bytes than their Content-Length says"},
-      {"--endless", o.endless_rate, "RATIO with a body that never ends"},
+      {"--fail", o.failure_rate, "Answered with a --fail-status"},
+      {"--reset", o.reset_rate, "Reset, half in the header, half in the body"},
+      {"--truncate", o.truncate_rate, "Cut short of their Content-Length"},
+      {"--slow", o.slow_rate, "Whose body drips over --slow-duration"},
+      {"--silent", o.silent_rate, "Never answered"},
+      {"--wrong-length", o.wrong_length_rate, "With more bytes than their Content-Length says"},
+      {"--endless", o.endless_rate, "With a body that never ends"},
   };
   for (const auto& rate : rates)
-    add_parsed_option(app, rate.name, rate.target, parse_ratio, rate.help, "0")->group(group);
-  add_parsed_option(app, "--fail-status", o.failure_statuses, parse_statuses, "Statuses of failures: 500,503", "503")
+    add_parsed_option(app, rate.name, rate.target, parse_ratio, rate.help, "0")
+        ->type_name("RATIO")
+        ->group(group);
+  add_parsed_option(app, "--fail-status", o.failure_statuses, parse_statuses, "Statuses of failures: 500,503",
+                    "503")
+      ->type_name("LIST")
       ->group(group);
-  add_parsed_option(app, "--slow-duration", o.slow_duration, parse_duration, "How long a slow body takes", "2s")
+  add_parsed_option(app, "--slow-duration", o.slow_duration, parse_duration, "How long a slow body takes",
+                    "2s")
+      ->type_name("DURATION")
       ->group(group);
-  add_parsed_option(app, "--latency", o.latency, parse_latency,
-                    "Time to answer: 20ms (constant), p50=20ms (lognormal) or SHAPE,p50=20ms with constant, uniform, "
-                    "exponential or lognormal",
-                    "0")
+  add_parsed_option(
+      app, "--latency", o.latency, parse_latency,
+      "Time to answer: 20ms (constant), p50=20ms (lognormal) or SHAPE,p50=20ms with constant, uniform, "
+      "exponential or lognormal",
+      "0")
+      ->type_name("LATENCY")
       ->group(group);
-  add_parsed_option(app, "--outage", o.outages, parse_outages,
-                    "START+LENGTH after the start, in which connections are refused, or START+LENGTH:503; several "
-                    "with commas")
+  add_parsed_option(
+      app, "--outage", o.outages, parse_outages,
+      "START+LENGTH, such as 10s+5s, in which connections are refused, or 10s+5s:503; several with commas")
+      ->type_name("OUTAGES")
       ->group(group);
 }
 
-void add_limit_options(CLI::App& app, serve_arguments& a) {
+void add_limit_options(CLI::App& app, serve_options& o) {
   const std::string group = "Limit";
-  add_parsed_option(app, "--rate", a.options.limit, parse_request_limit,
-                    "Requests admitted, such as 100/s or 100/s,burst=20; more are answered 429 with Retry-After")
+  add_parsed_option(
+      app, "--rate", o.limit, parse_request_limit,
+      "Requests admitted, such as 100/s or 100/s,burst=20; more are answered 429 with Retry-After")
+      ->type_name("RATE")
       ->group(group);
-  app.add_flag("--retry-after-date", a.retry_after_as_date, "Retry-After as an HTTP date instead of seconds")
+  app.add_flag("--retry-after-date", o.retry_after_as_date, "Retry-After as an HTTP date instead of seconds")
       ->group(group);
 }
 
 void add_answer_options(CLI::App& app, serve_options& o) {
   const std::string group = "Answers";
-  add_parsed_option(app, "--body-size", o.body_size, parse_size, "Size of a body; 0: a line naming the path", "0")
+  add_parsed_option(app, "--body-size", o.body_size, parse_size, "Size of a body; 0: a line naming the path",
+                    "0")
+      ->type_name("SIZE")
       ->group(group);
-  app.add_flag("!--no-gzip", o.gzip, "Never compress")->group(group);
+  app.add_flag_callback(
+         "--no-gzip", [&o] { o.gzip = false; }, "Never compress")
+      ->group(group);
   app.add_option("--keep-alive", o.keep_alive_requests, "Requests a connection may carry; 0: any number")
       ->capture_default_str()
       ->group(group);
-  app.add_flag("!--silent-close", o.announce_close, "End connections of --keep-alive without Connection: close")
+  app.add_flag_callback(
+         "--silent-close", [&o] { o.announce_close = false; },
+         "End connections of --keep-alive without Connection: close")
       ->group(group);
 }
 
@@ -116,18 +128,19 @@ int run_server(const serve_options& options, std::ostream& log) {
   return 0;
 }
 
+void add_serve_options(CLI::App& app, serve_options& options) {
+  add_listening_options(app, options);
+  add_trouble_options(app, options);
+  add_limit_options(app, options);
+  add_answer_options(app, options);
+}
+
 void add_serve_command(CLI::App& parent, int& exit_status) {
-  const auto arguments = std::make_shared<serve_arguments>();
-  CLI::App& app = *parent.add_subcommand("serve", "Serve HTTP that goes wrong to order, for trying clients against it");
-  add_listening_options(app, arguments->options);
-  add_trouble_options(app, arguments->options);
-  add_limit_options(app, *arguments);
-  add_answer_options(app, arguments->options);
-  app.callback([arguments, &exit_status] {
-    serve_options options = arguments->options;
-    if (options.limit) options.limit->retry_after_as_date = arguments->retry_after_as_date;
-    exit_status = run_server(options, std::cerr);
-  });
+  const auto options = std::make_shared<serve_options>();
+  CLI::App& app =
+      *parent.add_subcommand("serve", "Serve HTTP that goes wrong to order, for trying clients against it");
+  add_serve_options(app, *options);
+  app.callback([options, &exit_status] { exit_status = run_server(*options, std::cerr); });
 }
 
 }  // namespace dspu::app

@@ -26,7 +26,8 @@ std::string text(double value) {
 void check_address(const serve_options& options) {
   boost::system::error_code ec;
   const auto address = boost::asio::ip::make_address(options.address, ec);
-  if (ec) reject("address", "\"" + options.address + "\"", "it must be an IP address such as 127.0.0.1 or ::1");
+  if (ec)
+    reject("address", "\"" + options.address + "\"", "it must be an IP address such as 127.0.0.1 or ::1");
   if (!address.is_loopback() && !options.allow_any_address)
     reject("address", options.address,
            "only loopback addresses are bound unless any address is explicitly allowed");
@@ -52,7 +53,8 @@ void check_limit(const request_limit& limit) {
     reject("limit", text(limit.amount), "it must be more than 0");
   if (limit.per <= nanoseconds::zero())
     reject("limit's period", std::to_string(limit.per.count()) + " ns", "it must be more than 0");
-  if (limit.burst != 0 && !(limit.burst >= 1)) reject("limit's burst", text(limit.burst), "it must be at least 1");
+  if (limit.burst != 0 && !(limit.burst >= 1))
+    reject("limit's burst", text(limit.burst), "it must be at least 1");
 }
 
 }  // namespace
@@ -62,14 +64,16 @@ void check(const serve_options& options) {
   check_rates(options);
   if (options.failure_statuses.empty()) reject("failure statuses", "empty", "at least one is needed");
   for (const unsigned status : options.failure_statuses)
-    if (status < 400 || status > 599) reject("failure status", std::to_string(status), "it must be from 400 to 599");
+    if (status < 400 || status > 599)
+      reject("failure status", std::to_string(status), "it must be from 400 to 599");
   if (options.slow_duration < nanoseconds::zero())
     reject("slow duration", std::to_string(options.slow_duration.count()) + " ns", "it must not be negative");
   if (options.latency.p50 < nanoseconds::zero())
     reject("latency", std::to_string(options.latency.p50.count()) + " ns", "it must not be negative");
   for (const auto& outage : options.outages)
     if (outage.from < nanoseconds::zero() || outage.to <= outage.from)
-      reject("outage", std::to_string(outage.from.count()) + " ns to " + std::to_string(outage.to.count()) + " ns",
+      reject("outage",
+             std::to_string(outage.from.count()) + " ns to " + std::to_string(outage.to.count()) + " ns",
              "it must begin at 0 or later, and end after it begins");
   if (options.limit) check_limit(*options.limit);
   if (options.certificate.empty() != options.private_key.empty())

@@ -13,9 +13,9 @@ namespace dspu::app {
 struct latency_spec {
   enum class shape {
     constant,
-    uniform,      // 0 to twice the median
+    uniform,  // 0 to twice the median
     exponential,
-    lognormal,    // the shape of real services: a long tail, p99 about three times the median
+    lognormal,  // the shape of real services: a long tail, p99 about three times the median
   };
   shape kind = shape::constant;
   std::chrono::nanoseconds p50{0};
@@ -36,8 +36,7 @@ struct outage_window {
 struct request_limit {
   double amount = 0;
   std::chrono::nanoseconds per = std::chrono::seconds(1);
-  double burst = 0;                 // at least 1; 0 means: `amount`, at least 1
-  bool retry_after_as_date = false;  // an HTTP date instead of seconds
+  double burst = 0;  // at least 1; 0 means: `amount`, at least 1
 };
 
 struct serve_options {
@@ -45,8 +44,8 @@ struct serve_options {
   std::uint16_t port = 0;          // 0: any that is free
   bool allow_any_address = false;  // without it, only loopback addresses are bound
 
-  // Every request that is not refused otherwise draws its fate from here and from its number: the same seed gives
-  // the n-th request the same fate.
+  // Every request that is not refused otherwise draws its fate from here and from its number: the same seed
+  // gives the n-th request the same fate.
   std::uint64_t seed = 1;
   // The shares of requests, 0 to 1 and together at most 1, that …
   double failure_rate = 0;       // are answered with one of failure_statuses
@@ -62,6 +61,7 @@ struct serve_options {
   latency_spec latency;
   std::vector<outage_window> outages;
   std::optional<request_limit> limit;
+  bool retry_after_as_date = false;  // an HTTP date instead of seconds
 
   std::uint64_t body_size = 0;            // 0: a line that names the path
   bool gzip = true;                       // compress, for those who accept it, what is worth it

@@ -84,7 +84,8 @@ asio::awaitable<bool> serve_session::handshake() {
   if (!shared_->tls) co_return true;
   auto& session = stream_.start_tls(*shared_->tls);
   error_code ec;
-  co_await session.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, ec));
+  co_await session.async_handshake(asio::ssl::stream_base::server,
+                                   asio::redirect_error(asio::use_awaitable, ec));
   co_return !ec;
 }
 
@@ -124,7 +125,7 @@ serve_answer serve_session::limited_answer(serve_shared::clock::time_point now) 
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
   serve_answer answer = plain_answer(429);
   // A client measures the date against our Date header, which has whole seconds and was rounded down.
-  const std::string when = shared_->options.limit->retry_after_as_date
+  const std::string when = shared_->options.retry_after_as_date
                                ? http_date(std::chrono::system_clock::now() + seconds)
                                : std::to_string(seconds.count());
   answer.headers += "Retry-After: " + when + "\r\n";
@@ -170,7 +171,10 @@ bool serve_session::last_request() const {
 
 void serve_session::start_head(const serve_answer& answer, const std::string& framing) {
   out_.clear();
-  out_.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ").append(reason_phrase(answer.status));
+  out_.append("HTTP/1.1 ")
+      .append(std::to_string(answer.status))
+      .append(" ")
+      .append(reason_phrase(answer.status));
   out_.append("\r\nServer: dspu\r\nDate: ").append(date_now()).append("\r\n");
   out_.append(answer.headers).append(framing);
   const bool says_so = last_request() && (shared_->options.announce_close || !peer_stays_);
@@ -207,7 +211,8 @@ asio::awaitable<bool> serve_session::send(const serve_answer& answer, answer_kin
       start_head(answer, "Transfer-Encoding: chunked\r\n");
       co_return co_await send_endless_body();
     }
-    default: break;
+    default:
+      break;
   }
 
   const bool short_length = kind == answer_kind::wrong_length;

@@ -19,11 +19,12 @@ struct serve_statistics {
   std::uint64_t connections = 0;  // accepted, also those that an outage reset
   std::uint64_t open_connections = 0;
   std::uint64_t requests = 0;
-  std::uint64_t malformed = 0;  // connections dropped for what they sent
+  std::uint64_t malformed = 0;          // connections dropped for what they sent
   std::uint64_t max_in_one_second = 0;  // requests, over all windows [t, t + 1 s)
   std::array<std::uint64_t, answer_kinds> answers{};
   std::map<unsigned, std::uint64_t> by_status;  // only answers that were sent whole
-  std::map<std::string, std::uint64_t> by_path;  // without the query; after max_paths, the others are "(other)"
+  std::map<std::string, std::uint64_t>
+      by_path;  // without the query; after max_paths, the others are "(other)"
 
   static constexpr std::size_t max_paths = 10'000;
 

@@ -17,7 +17,8 @@ struct tls_options {
 // Throws: std::invalid_argument naming the file if `cacert` cannot be read.
 boost::asio::ssl::context make_client_tls(const tls_options& options);
 
-// Makes one session name `host` (SNI; not for an address) and, unless insecure, insist on a certificate for it.
+// Makes one session name `host` (SNI; not for an address) and, unless insecure, insist on a certificate for
+// it.
 void expect_host(SSL* session, const std::string& host, bool insecure);
 
 // Why a handshake failed: the certificate's fault if there is one, else OpenSSL's reason.

@@ -10,18 +10,30 @@ namespace dspu::app {
 
 std::string_view to_string(answer_kind kind) {
   switch (kind) {
-    case answer_kind::ok: return "ok";
-    case answer_kind::failure: return "failure";
-    case answer_kind::reset_in_header: return "reset_in_header";
-    case answer_kind::reset_in_body: return "reset_in_body";
-    case answer_kind::truncated: return "truncated";
-    case answer_kind::slow: return "slow";
-    case answer_kind::silent: return "silent";
-    case answer_kind::wrong_length: return "wrong_length";
-    case answer_kind::endless: return "endless";
-    case answer_kind::limited: return "limited";
-    case answer_kind::unavailable: return "unavailable";
-    case answer_kind::refused: return "refused";
+    case answer_kind::ok:
+      return "ok";
+    case answer_kind::failure:
+      return "failure";
+    case answer_kind::reset_in_header:
+      return "reset_in_header";
+    case answer_kind::reset_in_body:
+      return "reset_in_body";
+    case answer_kind::truncated:
+      return "truncated";
+    case answer_kind::slow:
+      return "slow";
+    case answer_kind::silent:
+      return "silent";
+    case answer_kind::wrong_length:
+      return "wrong_length";
+    case answer_kind::endless:
+      return "endless";
+    case answer_kind::limited:
+      return "limited";
+    case answer_kind::unavailable:
+      return "unavailable";
+    case answer_kind::refused:
+      return "refused";
   }
   return "unknown";
 }
@@ -64,9 +76,14 @@ std::chrono::nanoseconds trouble::draw_latency(double u, double v) const {
   const double tiny = 0x1p-53;  // keeps the logarithms finite
   double factor = 1;
   switch (options_.latency.kind) {
-    case latency_spec::shape::constant: break;
-    case latency_spec::shape::uniform: factor = 2 * u; break;
-    case latency_spec::shape::exponential: factor = -std::log(u + tiny) / std::numbers::ln2; break;
+    case latency_spec::shape::constant:
+      break;
+    case latency_spec::shape::uniform:
+      factor = 2 * u;
+      break;
+    case latency_spec::shape::exponential:
+      factor = -std::log(u + tiny) / std::numbers::ln2;
+      break;
     case latency_spec::shape::lognormal: {
       constexpr double sigma = 0.5;
       const double normal = std::sqrt(-2 * std::log(u + tiny)) * std::cos(2 * std::numbers::pi * v);

@@ -27,10 +27,12 @@ asio::awaitable<std::size_t> wire_stream::read_some(asio::mutable_buffer into, e
   co_return co_await socket_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
 }
 
-asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::const_buffer body, error_code& ec) {
+asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::const_buffer body,
+                                                error_code& ec) {
   ec = {};
   if (tls_) {
-    std::size_t written = co_await asio::async_write(*tls_, head, asio::redirect_error(asio::use_awaitable, ec));
+    std::size_t written =
+        co_await asio::async_write(*tls_, head, asio::redirect_error(asio::use_awaitable, ec));
     if (!ec && body.size() > 0)
       written += co_await asio::async_write(*tls_, body, asio::redirect_error(asio::use_awaitable, ec));
     co_return written;
@@ -49,6 +51,10 @@ asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::c
 
 bool wire_stream::quiet() {
   if (!socket_.is_open()) return false;
+  if (tls_) {
+    SSL* session = tls_->native_handle();
+    if (SSL_has_pending(session) == 1 || BIO_pending(SSL_get_rbio(session)) > 0) return false;
+  }
   char byte = 0;
   const auto received = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

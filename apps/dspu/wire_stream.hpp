@@ -14,7 +14,8 @@
 
 namespace dspu::app {
 
-// Thread-safety: none; lives on the executor's one thread. Every operation cancels with the awaiting coroutine.
+// Thread-safety: none; lives on the executor's one thread. Every operation cancels with the awaiting
+// coroutine.
 class wire_stream {
  public:
   using tcp = boost::asio::ip::tcp;
@@ -25,21 +26,24 @@ class wire_stream {
 
   tcp::socket& socket() { return socket_; }
 
-  // What is read and written from now on goes through the returned TLS session; its handshake is the caller's.
+  // What is read and written from now on goes through the returned TLS session; its handshake is the
+  // caller's.
   tls_stream& start_tls(boost::asio::ssl::context& context) { return tls_.emplace(socket_, context); }
 
   // Sends small writes at once and never blocks. Requires: the socket is open.
   void tune();
 
   // Suspends: until at least one byte is there. Returns 0 with `ec` at the end of the stream and on errors.
-  boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer into, boost::system::error_code& ec);
+  boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer into,
+                                                boost::system::error_code& ec);
 
   // Writes all of `head` and then of `body`; over TCP with one system call if the socket takes it.
-  // Returns how many bytes were handed to the system (over TLS: 0 or all), also with an `ec`.
+  // Returns how many bytes were handed to the system (over TLS: in whole records), also with an `ec`.
   boost::asio::awaitable<std::size_t> write(boost::asio::const_buffer head, boost::asio::const_buffer body,
                                             boost::system::error_code& ec);
 
-  // Whether an idle stream can carry another exchange: open, and nothing has come in, not even its end.
+  // Whether an idle stream can carry another exchange: open, and nothing has come in, not even its end or a
+  // TLS alert that was read along with the last answer.
   bool quiet();
 
   void close();

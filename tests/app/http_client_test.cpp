@@ -17,8 +17,8 @@ using ending = scripted_server::ending;
 
 class HttpClientWallClock : public testing::Test {
  protected:
-  outcome answer_with(const std::string& bytes, ending end = ending::close, const http_client_options& o = direct(),
-                      const char* method = "GET") {
+  outcome answer_with(const std::string& bytes, ending end = ending::close,
+                      const http_client_options& o = direct(), const char* method = "GET") {
     scripted_server server(loop, {{{bytes}, end}});
     http_client client(loop.get_executor(), o);
     http_request request;
@@ -48,7 +48,8 @@ http_request post(const std::string& url) {
 }
 
 TEST_F(HttpClientWallClock, HandsOverHeadAndBody) {
-  const outcome o = answer_with("HTTP/1.1 201 Created\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello", ending::hold);
+  const outcome o =
+      answer_with("HTTP/1.1 201 Created\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello", ending::hold);
   ASSERT_TRUE(o.response) << o.what;
   EXPECT_EQ(o.response->status, 201U);
   EXPECT_THAT(o.response->headers, testing::ElementsAre(testing::Pair("X-A", "1"), testing::Pair("x-a", "2"),
@@ -60,13 +61,17 @@ TEST_F(HttpClientWallClock, HandsOverHeadAndBody) {
 
 TEST_F(HttpClientWallClock, ReadsEveryFraming) {
   const std::pair<const char*, const char*> rows[] = {
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: t\r\n\r\n", "abcde"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: "
+       "t\r\n\r\n",
+       "abcde"},
       {"HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"},
       {"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold", "old"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""},
       {"HTTP/1.1 204 No Content\r\n\r\n", ""},
       {"HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n", ""},
-      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"},
+      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 "
+       "OK\r\nContent-Length: 2\r\n\r\nok",
+       "ok"},
   };
   for (const auto& [bytes, body] : rows) {
     SCOPED_TRACE(bytes);
@@ -108,8 +113,9 @@ TEST_F(HttpClientWallClock, CallsATruncatedResponseReset) {
 
 TEST_F(HttpClientWallClock, CallsAMalformedResponseAProtocolError) {
   for (const char* bytes :
-       {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 xyz\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+       {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 xyz\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"}) {
     SCOPED_TRACE(bytes);
@@ -118,7 +124,8 @@ TEST_F(HttpClientWallClock, CallsAMalformedResponseAProtocolError) {
 }
 
 TEST_F(HttpClientWallClock, LimitsTheHeader) {
-  const std::string fits = "HTTP/1.1 200 OK\r\nX: " + std::string(60 * 1024, 'x') + "\r\nContent-Length: 0\r\n\r\n";
+  const std::string fits =
+      "HTTP/1.1 200 OK\r\nX: " + std::string(60 * 1024, 'x') + "\r\nContent-Length: 0\r\n\r\n";
   EXPECT_TRUE(answer_with(fits).response);
   const std::string long_line = "HTTP/1.1 200 OK\r\nX: " + std::string(70 * 1024, 'x') + "\r\n\r\n";
   expect_failure(answer_with(long_line), transport_failure::protocol, "64 KiB");
@@ -160,7 +167,8 @@ TEST_F(HttpClientWallClock, LeavesCompressedWhatTheUserAskedFor) {
 
 TEST_F(HttpClientWallClock, CallsBadGzipAProtocolError) {
   const std::string whole = gzip("hello hello hello");
-  expect_failure(answer_with(gzipped(whole.substr(0, whole.size() - 3))), transport_failure::protocol, "cut short");
+  expect_failure(answer_with(gzipped(whole.substr(0, whole.size() - 3))), transport_failure::protocol,
+                 "cut short");
   expect_failure(answer_with(gzipped("not gzip at all")), transport_failure::protocol, "corrupt");
 }
 
@@ -253,7 +261,8 @@ TEST_F(HttpClientWallClock, SendsAPostWithAnIdempotencyKeyAgain) {
 }
 
 TEST_F(HttpClientWallClock, SendsOnceMoreOnly) {
-  scripted_server server(loop, {{{ok("1")}, ending::read_and_close}, {{}, ending::read_and_close}, {{ok("3")}}});
+  scripted_server server(loop,
+                         {{{ok("1")}, ending::read_and_close}, {{}, ending::read_and_close}, {{ok("3")}}});
   http_client client(loop.get_executor(), direct());
   ASSERT_TRUE(fetch(loop, client, server.url()).response);
   expect_failure(fetch(loop, client, server.url()), transport_failure::reset, "before an answer");
@@ -399,7 +408,9 @@ class full_listener {
     }
     loop.poll();
   }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/"; }
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/";
+  }
 
  private:
   tcp::acceptor acceptor_;
@@ -471,7 +482,8 @@ TEST_F(HttpClientWallClock, AsksAProxyForTheWholeUrl) {
   ASSERT_EQ(proxy.requests().size(), 2U);
   EXPECT_THAT(proxy.requests()[0], testing::StartsWith("GET http://a.test/1 HTTP/1.1\r\nHost: a.test\r\n"));
   EXPECT_THAT(proxy.requests()[0], HasSubstr("Proxy-Authorization: Basic dTpw\r\n"));
-  EXPECT_THAT(proxy.requests()[1], testing::StartsWith("GET http://b.test:81/2 HTTP/1.1\r\nHost: b.test:81\r\n"));
+  EXPECT_THAT(proxy.requests()[1],
+              testing::StartsWith("GET http://b.test:81/2 HTTP/1.1\r\nHost: b.test:81\r\n"));
 }
 
 TEST_F(HttpClientWallClock, ReportsAProxyThatRefusesATunnel) {
@@ -486,14 +498,16 @@ TEST_F(HttpClientWallClock, ReportsAProxyThatRefusesATunnel) {
   http_client client(loop.get_executor(), o);
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::connect,
                  "refused the tunnel with status 407 Proxy Authentication Required");
-  EXPECT_THAT(proxy.requests().at(0), testing::StartsWith("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n"));
+  EXPECT_THAT(proxy.requests().at(0),
+              testing::StartsWith("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n"));
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::protocol, "malformed answer");
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::reset, "ended the connection");
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::protocol, "malformed answer");
   http_client_options hasty = o;
   hasty.connect_timeout = 50ms;
   http_client hasty_client(loop.get_executor(), hasty);
-  expect_failure(fetch(loop, hasty_client, "https://a.test/"), transport_failure::timeout, "the tunnel through");
+  expect_failure(fetch(loop, hasty_client, "https://a.test/"), transport_failure::timeout,
+                 "the tunnel through");
 }
 
 TEST_F(HttpClientWallClock, ChecksItsOptions) {

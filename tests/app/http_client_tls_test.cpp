@@ -35,7 +35,8 @@ class HttpClientTlsWallClock : public testing::Test {
     return o;
   }
 
-  outcome request(const test_certificates::files& files, const std::string& host, const http_client_options& o) {
+  outcome request(const test_certificates::files& files, const std::string& host,
+                  const http_client_options& o) {
     unreliable_server server(loop.get_executor(), serving(files));
     http_client client(loop.get_executor(), o);
     return fetch(loop, client, "https://" + host + ":" + std::to_string(server.port()) + "/x");
@@ -68,7 +69,8 @@ TEST_F(HttpClientTlsWallClock, RefusesAnotherHostsCertificate) {
 }
 
 TEST_F(HttpClientTlsWallClock, RefusesACertificateThatNobodyVouchesFor) {
-  expect_tls_failure(request(certificates->self_signed("DNS:right.test"), "right.test", trusting()), "self-signed");
+  expect_tls_failure(request(certificates->self_signed("DNS:right.test"), "right.test", trusting()),
+                     "self-signed");
   http_client_options system_store = trusting();
   system_store.cacert.clear();
   expect_tls_failure(request(certificates->leaf("DNS:right.test"), "right.test", system_store),
@@ -76,7 +78,8 @@ TEST_F(HttpClientTlsWallClock, RefusesACertificateThatNobodyVouchesFor) {
 }
 
 TEST_F(HttpClientTlsWallClock, RefusesAnExpiredCertificate) {
-  expect_tls_failure(request(certificates->leaf("DNS:right.test", -1), "right.test", trusting()), "has expired");
+  expect_tls_failure(request(certificates->leaf("DNS:right.test", -1), "right.test", trusting()),
+                     "has expired");
 }
 
 TEST_F(HttpClientTlsWallClock, AcceptsAnythingWhenInsecure) {
@@ -169,7 +172,8 @@ asio::awaitable<void> pass_on(std::shared_ptr<tcp::socket> from, std::shared_ptr
   to->close(ec);
 }
 
-asio::awaitable<void> tunnel_once(std::shared_ptr<tcp::acceptor> acceptor, std::uint16_t target, std::string* head) {
+asio::awaitable<void> tunnel_once(std::shared_ptr<tcp::acceptor> acceptor, std::uint16_t target,
+                                  std::string* head) {
   const auto executor = co_await asio::this_coro::executor;
   auto client = std::make_shared<tcp::socket>(co_await acceptor->async_accept(asio::use_awaitable));
   auto buffer = asio::dynamic_buffer(*head);
@@ -197,7 +201,8 @@ TEST_F(HttpClientTlsWallClock, GoesThroughAProxysTunnel) {
   ASSERT_TRUE(first.response) << first.what;
   EXPECT_EQ(first.body, "you asked for /1\n");
   EXPECT_TRUE(fetch(loop, client, url + "/2").response.value().reused_connection);
-  EXPECT_THAT(head, testing::StartsWith("CONNECT right.test:" + std::to_string(server.port()) + " HTTP/1.1\r\n"));
+  EXPECT_THAT(head,
+              testing::StartsWith("CONNECT right.test:" + std::to_string(server.port()) + " HTTP/1.1\r\n"));
   EXPECT_THAT(head, HasSubstr("Proxy-Authorization: Basic dTpw\r\n"));
 }
 

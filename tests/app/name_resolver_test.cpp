@@ -18,8 +18,10 @@ auto in(std::chrono::nanoseconds d) { return name_resolver::clock::now() + d; }
 
 TEST(NameResolverWallClock, TakesAnAddressForItsOwnAnswer) {
   asio::io_context loop;
-  name_resolver resolver(loop.get_executor(), [](const std::string&) -> lookup_result { throw std::logic_error("asked"); });
-  EXPECT_EQ(run(loop, resolver.resolve("127.0.0.1", in(10s))).result.addresses.at(0).to_string(), "127.0.0.1");
+  name_resolver resolver(loop.get_executor(),
+                         [](const std::string&) -> lookup_result { throw std::logic_error("asked"); });
+  EXPECT_EQ(run(loop, resolver.resolve("127.0.0.1", in(10s))).result.addresses.at(0).to_string(),
+            "127.0.0.1");
   EXPECT_EQ(run(loop, resolver.resolve("::1", in(10s))).result.addresses.at(0).to_string(), "::1");
 }
 
@@ -41,7 +43,9 @@ TEST(NameResolverWallClock, AsksOnceForManyAndRemembers) {
   int answered = 0;
   for (int i = 0; i < 20; ++i)
     asio::co_spawn(loop, resolver.resolve("a.test", in(30s)),
-                   [&](std::exception_ptr, const name_resolver::answer& a) { answered += a.result.addresses.size() == 1; });
+                   [&](std::exception_ptr, const name_resolver::answer& a) {
+                     answered += a.result.addresses.size() == 1;
+                   });
   run_until(loop, [&] { return answered == 20; });
   run(loop, resolver.resolve("a.test", in(30s)));
   EXPECT_EQ(asked, 1);
@@ -62,12 +66,14 @@ TEST(NameResolverWallClock, ForgetsFailures) {
 TEST(NameResolverWallClock, LooksUpSideBySide) {
   asio::io_context loop;
   std::promise<void> release;
-  name_resolver resolver(loop.get_executor(), [blocked = release.get_future().share()](const std::string& host) {
-    if (host == "slow.test") blocked.wait();
-    return loopback();
-  });
+  name_resolver resolver(loop.get_executor(),
+                         [blocked = release.get_future().share()](const std::string& host) {
+                           if (host == "slow.test") blocked.wait();
+                           return loopback();
+                         });
   bool slow_done = false;
-  asio::co_spawn(loop, resolver.resolve("slow.test", in(60s)), [&](std::exception_ptr, auto) { slow_done = true; });
+  asio::co_spawn(loop, resolver.resolve("slow.test", in(60s)),
+                 [&](std::exception_ptr, auto) { slow_done = true; });
   EXPECT_EQ(run(loop, resolver.resolve("fast.test", in(30s))).result.addresses.size(), 1U);
   EXPECT_FALSE(slow_done);
   release.set_value();
@@ -83,7 +89,8 @@ TEST(NameResolverWallClock, WaitsNoLongerThanItIsTold) {
       return loopback();
     });
     EXPECT_TRUE(run(loop, resolver.resolve("slow.test", in(20ms))).timed_out);
-    EXPECT_TRUE(run(loop, resolver.resolve("slow.test", in(20ms))).timed_out) << "joins the lookup that still runs";
+    EXPECT_TRUE(run(loop, resolver.resolve("slow.test", in(20ms))).timed_out)
+        << "joins the lookup that still runs";
   }
   release.set_value();  // its result is delivered nowhere
 }

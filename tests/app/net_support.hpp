@@ -1,4 +1,5 @@
-// What the network tests share: run a coroutine to its end, keep what a sink gets, and a peer that does as told.
+// What the network tests share: run a coroutine to its end, keep what a sink gets, and a peer that does as
+// told.
 #pragma once
 
 #include "dspu/http_client.hpp"
@@ -25,7 +26,8 @@ template <class Condition>
 void run_until(asio::io_context& loop, Condition condition) {
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) throw std::runtime_error("the loop made no progress for 60 s");
+    if (std::chrono::steady_clock::now() > give_up)
+      throw std::runtime_error("the loop made no progress for 60 s");
     if (loop.stopped()) loop.restart();
     loop.run_one_for(std::chrono::milliseconds(100));
   }
@@ -124,8 +126,8 @@ class cancellable_attempt {
   std::optional<outcome> result_;
 };
 
-// A server that plays one script a connection: it reads a request and writes the next answer, and so on; then it
-// ends the connection as told. Everything happens on the loop's thread.
+// A server that plays one script a connection: it reads a request and writes the next answer, and so on; then
+// it ends the connection as told. Everything happens on the loop's thread.
 class scripted_server {
  public:
   enum class ending {
@@ -133,7 +135,7 @@ class scripted_server {
     reset,           // likewise, with a reset
     read_and_close,  // reads one more request and closes without an answer
     read_and_reset,
-    hold,            // stays silent until the client leaves
+    hold,  // stays silent until the client leaves
   };
   struct script {
     std::vector<std::string> answers;
@@ -153,7 +155,9 @@ class scripted_server {
   scripted_server(const scripted_server&) = delete;
   scripted_server& operator=(const scripted_server&) = delete;
 
-  std::string authority() const { return "127.0.0.1:" + std::to_string(state_->acceptor.local_endpoint().port()); }
+  std::string authority() const {
+    return "127.0.0.1:" + std::to_string(state_->acceptor.local_endpoint().port());
+  }
   std::string url(const std::string& path = "/") const { return "http://" + authority() + path; }
   const std::vector<std::string>& requests() const { return state_->requests; }
   std::size_t connections() const { return state_->connections; }
@@ -187,12 +191,13 @@ class scripted_server {
     }
   }
 
-  static asio::awaitable<bool> read_request(std::shared_ptr<state> self, std::shared_ptr<tcp::socket> socket) {
+  static asio::awaitable<bool> read_request(std::shared_ptr<state> self,
+                                            std::shared_ptr<tcp::socket> socket) {
     std::string text;
     auto buffer = asio::dynamic_buffer(text);
     boost::system::error_code ec;
-    const std::size_t head =
-        co_await asio::async_read_until(*socket, buffer, "\r\n\r\n", asio::redirect_error(asio::use_awaitable, ec));
+    const std::size_t head = co_await asio::async_read_until(*socket, buffer, "\r\n\r\n",
+                                                             asio::redirect_error(asio::use_awaitable, ec));
     if (ec) co_return false;
     const auto field = text.find("Content-Length: ");
     if (field < head) {
@@ -207,20 +212,25 @@ class scripted_server {
     co_return !ec;
   }
 
-  static asio::awaitable<void> play(std::shared_ptr<state> self, std::shared_ptr<tcp::socket> socket, script s) {
+  static asio::awaitable<void> play(std::shared_ptr<state> self, std::shared_ptr<tcp::socket> socket,
+                                    script s) {
     boost::system::error_code ec;
     for (const std::string& answer : s.answers) {
       const bool read = co_await read_request(self, socket);
       if (!read) co_return;
-      co_await asio::async_write(*socket, asio::buffer(answer), asio::redirect_error(asio::use_awaitable, ec));
+      co_await asio::async_write(*socket, asio::buffer(answer),
+                                 asio::redirect_error(asio::use_awaitable, ec));
     }
-    if (s.end == ending::read_and_close || s.end == ending::read_and_reset) co_await read_request(self, socket);
+    if (s.end == ending::read_and_close || s.end == ending::read_and_reset)
+      co_await read_request(self, socket);
     if (s.end == ending::hold) {
       char byte = 0;
       while (!ec)
-        co_await socket->async_read_some(asio::buffer(&byte, 1), asio::redirect_error(asio::use_awaitable, ec));
+        co_await socket->async_read_some(asio::buffer(&byte, 1),
+                                         asio::redirect_error(asio::use_awaitable, ec));
     }
-    if (s.end == ending::reset || s.end == ending::read_and_reset) socket->set_option(tcp::socket::linger(true, 0));
+    if (s.end == ending::reset || s.end == ending::read_and_reset)
+      socket->set_option(tcp::socket::linger(true, 0));
     socket->close(ec);
   }
 

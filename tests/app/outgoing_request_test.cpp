@@ -33,7 +33,7 @@ TEST(OutgoingRequest, WritesAPlainGet) {
 TEST(OutgoingRequest, LetsTheUsersHeadersWin) {
   http_request request;
   request.url = "http://u:p@h/";
-  request.headers = {{"host", "virtual"}, {"user-agent", "me"}, {"ACCEPT", "text/html"},
+  request.headers = {{"host", "virtual"},       {"user-agent", "me"},          {"ACCEPT", "text/html"},
                      {"accept-encoding", "br"}, {"Authorization", "Bearer t"}, {"Content-Length", "999"}};
   const outgoing_request out = composed(request);
   EXPECT_EQ(out.head,
@@ -73,9 +73,9 @@ TEST(OutgoingRequest, AnnouncesAnEmptyBodyOnlyWhereOneIsExpected) {
 }
 
 TEST(OutgoingRequest, KnowsWhatMayBeSentTwice) {
-  const std::pair<const char*, bool> rows[] = {{"GET", true},     {"HEAD", true},    {"PUT", true},
-                                               {"DELETE", true},  {"OPTIONS", true}, {"TRACE", true},
-                                               {"POST", false},   {"PATCH", false},  {"BREW", false}};
+  const std::pair<const char*, bool> rows[] = {{"GET", true},    {"HEAD", true},    {"PUT", true},
+                                               {"DELETE", true}, {"OPTIONS", true}, {"TRACE", true},
+                                               {"POST", false},  {"PATCH", false},  {"BREW", false}};
   for (const auto& [method, idempotent] : rows) {
     http_request request;
     request.url = "http://h/";
@@ -130,8 +130,8 @@ TEST(OutgoingRequest, RefusesWhatWouldBreakTheMessage) {
     EXPECT_TRUE(refused(request)) << method;
   }
   const std::pair<std::string, std::string> headers[] = {
-      {"X", "a\r\nInjected: 1"}, {"X", std::string("a\0b", 3)}, {"X:", "a"}, {"", "a"},
-      {"X Y", "a"},              {"Transfer-Encoding", "chunked"}};
+      {"X", "a\r\nInjected: 1"},       {"X", std::string("a\0b", 3)}, {"X:", "a"}, {"", "a"}, {"X Y", "a"},
+      {"Transfer-Encoding", "chunked"}};
   for (const auto& header : headers) {
     http_request request = good;
     request.headers = {header};

@@ -48,7 +48,8 @@ TEST(Proxy, ReadsUrls) {
 }
 
 TEST(Proxy, NamesTheSourceOfABadUrl) {
-  for (const char* url : {"socks5://proxy:1080", "https://proxy", "http://", "http://pro xy", "http://proxy:99999"}) {
+  for (const char* url :
+       {"socks5://proxy:1080", "https://proxy", "http://", "http://pro xy", "http://proxy:99999"}) {
     try {
       static_cast<void>(parse_proxy("ALL_PROXY", url));
       ADD_FAILURE() << url << " was accepted";

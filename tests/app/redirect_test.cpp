@@ -46,7 +46,8 @@ TEST(ResolveRedirect, FollowsRfc3986) {
       {"g;x=1/../y", "http://a/b/c/y"},
       {"https://other/x", "https://other/x"},
   };
-  for (const auto& [location, expected] : rows) EXPECT_EQ(resolve_redirect(base, location), expected) << location;
+  for (const auto& [location, expected] : rows)
+    EXPECT_EQ(resolve_redirect(base, location), expected) << location;
 }
 
 TEST(ResolveRedirect, EncodesWhatServersForgetToEncode) {
@@ -90,8 +91,8 @@ TEST(Redirected, ChangesTheMethodAsBrowsersDo) {
     bool keeps_body;
   };
   const row rows[] = {
-      {301, "POST", "GET", false}, {302, "POST", "GET", false}, {303, "POST", "GET", false},
-      {303, "PUT", "GET", false},  {303, "HEAD", "HEAD", true}, {301, "HEAD", "HEAD", true},
+      {301, "POST", "GET", false}, {302, "POST", "GET", false},     {303, "POST", "GET", false},
+      {303, "PUT", "GET", false},  {303, "HEAD", "HEAD", true},     {301, "HEAD", "HEAD", true},
       {301, "PUT", "PUT", true},   {302, "DELETE", "DELETE", true}, {307, "POST", "POST", true},
       {308, "POST", "POST", true}, {303, "GET", "GET", true},
   };
@@ -111,7 +112,8 @@ TEST(Redirected, ChangesTheMethodAsBrowsersDo) {
 TEST(Redirected, KeepsSecretsFromOtherOrigins) {
   http_request secret;
   secret.url = "https://h/a";
-  secret.headers = {{"authorization", "Bearer x"}, {"Cookie", "c"}, {"Proxy-Authorization", "p"}, {"Host", "v"}};
+  secret.headers = {
+      {"authorization", "Bearer x"}, {"Cookie", "c"}, {"Proxy-Authorization", "p"}, {"Host", "v"}};
   EXPECT_THAT(redirected(secret, 302, "/b").headers, testing::SizeIs(4));
   EXPECT_THAT(redirected(secret, 302, "https://h:443/b").headers, testing::SizeIs(4));
   EXPECT_THAT(redirected(secret, 302, "https://other/b").headers, IsEmpty());

@@ -1,7 +1,7 @@
 #include "dspu/serve_answer.hpp"
 
-#include <boost/json.hpp>
 #include <gmock/gmock.h>
+#include <boost/json.hpp>
 
 namespace dspu::app {
 namespace {
@@ -9,7 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-serve_answer get(const std::string& target, const serve_options& options = {}, const std::string& accept = "") {
+serve_answer get(const std::string& target, const serve_options& options = {},
+                 const std::string& accept = "") {
   incoming_request request;
   request.method = "GET";
   request.target = target;

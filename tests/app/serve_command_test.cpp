@@ -2,8 +2,8 @@
 
 #include "dspu/serve_parse.hpp"
 
-#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <ostream>
@@ -58,6 +58,83 @@ TEST(ServeParse, ReadsLimitsAndStatuses) {
   EXPECT_THAT(parse_statuses("500,503"), testing::ElementsAre(500U, 503U));
   for (const char* text : {"", "200", "600", "500,", "5xx"})
     EXPECT_THROW(parse_statuses(text), std::invalid_argument) << text;
+}
+
+TEST(ServeCommand, ReadsItsOptions) {
+  CLI::App app;
+  serve_options o;
+  add_serve_options(app, o);
+  const char* arguments[] = {"serve",
+                             "--address",
+                             "::1",
+                             "--any-address",
+                             "--port",
+                             "8080",
+                             "--seed",
+                             "7",
+                             "--fail",
+                             "10%",
+                             "--reset",
+                             "1%",
+                             "--truncate",
+                             "0.02",
+                             "--slow",
+                             "3%",
+                             "--silent",
+                             "4%",
+                             "--wrong-length",
+                             "5%",
+                             "--endless",
+                             "6%",
+                             "--fail-status",
+                             "500,502",
+                             "--slow-duration",
+                             "1s",
+                             "--latency",
+                             "uniform,p50=20ms",
+                             "--outage",
+                             "1s+2s",
+                             "--rate",
+                             "100/m,burst=3",
+                             "--retry-after-date",
+                             "--body-size",
+                             "2k",
+                             "--no-gzip",
+                             "--keep-alive",
+                             "9",
+                             "--silent-close",
+                             "--cert",
+                             "c.pem",
+                             "--key",
+                             "k.pem"};
+  app.parse(static_cast<int>(std::size(arguments)), arguments);
+  EXPECT_EQ(o.address, "::1");
+  EXPECT_TRUE(o.allow_any_address);
+  EXPECT_EQ(o.port, 8080);
+  EXPECT_EQ(o.seed, 7U);
+  EXPECT_DOUBLE_EQ(o.failure_rate, 0.1);
+  EXPECT_DOUBLE_EQ(o.reset_rate, 0.01);
+  EXPECT_DOUBLE_EQ(o.truncate_rate, 0.02);
+  EXPECT_DOUBLE_EQ(o.slow_rate, 0.03);
+  EXPECT_DOUBLE_EQ(o.silent_rate, 0.04);
+  EXPECT_DOUBLE_EQ(o.wrong_length_rate, 0.05);
+  EXPECT_DOUBLE_EQ(o.endless_rate, 0.06);
+  EXPECT_THAT(o.failure_statuses, testing::ElementsAre(500U, 502U));
+  EXPECT_EQ(o.slow_duration, 1s);
+  EXPECT_EQ(o.latency.kind, latency_spec::shape::uniform);
+  ASSERT_EQ(o.outages.size(), 1U);
+  EXPECT_EQ(o.outages[0].to, 3s);
+  ASSERT_TRUE(o.limit);
+  EXPECT_EQ(o.limit->amount, 100);
+  EXPECT_EQ(o.limit->per, 1min);
+  EXPECT_EQ(o.limit->burst, 3);
+  EXPECT_TRUE(o.retry_after_as_date);
+  EXPECT_EQ(o.body_size, 2048U);
+  EXPECT_FALSE(o.gzip);
+  EXPECT_EQ(o.keep_alive_requests, 9U);
+  EXPECT_FALSE(o.announce_close);
+  EXPECT_EQ(o.certificate, "c.pem");
+  EXPECT_EQ(o.private_key, "k.pem");
 }
 
 TEST(ServeCommand, NamesTheOptionThatIsWrong) {

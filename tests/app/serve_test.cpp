@@ -59,7 +59,9 @@ TEST_F(UnreliableServerWallClock, FailsInEveryWayItIsToldTo) {
     ASSERT_TRUE(result.failure);
     EXPECT_EQ(to_string(*result.failure), "reset") << result.what;
   }
-  EXPECT_EQ(both.statistics().of(answer_kind::reset_in_header) + both.statistics().of(answer_kind::reset_in_body), 20U);
+  EXPECT_EQ(
+      both.statistics().of(answer_kind::reset_in_header) + both.statistics().of(answer_kind::reset_in_body),
+      20U);
   EXPECT_GT(both.statistics().of(answer_kind::reset_in_header), 0U);
   EXPECT_GT(both.statistics().of(answer_kind::reset_in_body), 0U);
 
@@ -169,11 +171,12 @@ TEST_F(UnreliableServerWallClock, LimitsRequestsAndSaysWhenToComeBack) {
   EXPECT_EQ(server.statistics().of(answer_kind::limited), 1U);
 
   o.limit->burst = 1;
-  o.limit->retry_after_as_date = true;
+  o.retry_after_as_date = true;
   unreliable_server dated(loop.get_executor(), o);
   EXPECT_EQ(fetch(loop, client, dated.url()).response.value().status, 200U);
   const outcome later = fetch(loop, client, dated.url());
-  EXPECT_THAT(std::string(find_header(later.response.value().headers, "Retry-After")), testing::EndsWith(" GMT"));
+  EXPECT_THAT(std::string(find_header(later.response.value().headers, "Retry-After")),
+              testing::EndsWith(" GMT"));
 }
 
 TEST_F(UnreliableServerWallClock, HasOutages) {
@@ -220,7 +223,8 @@ TEST_F(UnreliableServerWallClock, DropsWhoeverSpeaksNoHttp) {
   tcp::socket socket(loop);
   socket.connect({asio::ip::address_v4::loopback(), server.port()});
   asio::write(socket, asio::buffer(std::string("nonsense\r\n\r\n")));
-  run_until(loop, [&] { return server.statistics().malformed == 1 && server.statistics().open_connections == 0; });
+  run_until(loop,
+            [&] { return server.statistics().malformed == 1 && server.statistics().open_connections == 0; });
 }
 
 TEST_F(UnreliableServerWallClock, LetsTheLoopEndWhenStopped) {
@@ -286,7 +290,8 @@ TEST(ServeRecorder, CountsTheFullestSecond) {
 
 TEST(ServeRecorder, BoundsItsPaths) {
   serve_recorder record;
-  for (std::size_t i = 0; i < serve_statistics::max_paths + 5; ++i) record.request("/" + std::to_string(i), {});
+  for (std::size_t i = 0; i < serve_statistics::max_paths + 5; ++i)
+    record.request("/" + std::to_string(i), {});
   const auto by_path = record.snapshot().by_path;
   EXPECT_EQ(by_path.size(), serve_statistics::max_paths + 1);
   EXPECT_EQ(by_path.at("(other)"), 5U);

@@ -26,7 +26,8 @@ class test_certificates {
     if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
     directory_ = pattern;
     authority_key_ = make_key();
-    authority_ = make_certificate("dspu test authority", "", authority_key_.get(), nullptr, authority_key_.get(), 1);
+    authority_ =
+        make_certificate("dspu test authority", "", authority_key_.get(), nullptr, authority_key_.get(), 1);
     write_certificate(authority_file(), authority_.get());
   }
   ~test_certificates() {
@@ -67,8 +68,8 @@ class test_certificates {
     X509_EXTENSION_free(extension);
   }
 
-  certificate_ptr make_certificate(const std::string& name, const std::string& names, EVP_PKEY* key, X509* issuer,
-                                   EVP_PKEY* issuer_key, int days) {
+  certificate_ptr make_certificate(const std::string& name, const std::string& names, EVP_PKEY* key,
+                                   X509* issuer, EVP_PKEY* issuer_key, int days) {
     certificate_ptr certificate(X509_new(), &X509_free);
     X509* c = certificate.get();
     X509_set_version(c, 2);
@@ -78,8 +79,8 @@ class test_certificates {
     X509_gmtime_adj(X509_getm_notAfter(c), days * day);
     X509_set_pubkey(c, key);
     X509_NAME* subject = X509_get_subject_name(c);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1,
-                               -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
     X509_set_issuer_name(c, issuer == nullptr ? subject : X509_get_subject_name(issuer));
     if (names.empty()) extend(c, c, NID_basic_constraints, "critical,CA:TRUE");
     if (!names.empty()) extend(c, issuer == nullptr ? c : issuer, NID_subject_alt_name, names);
@@ -96,7 +97,8 @@ class test_certificates {
     const std::string stem = (directory_ / std::to_string(serial_)).string();
     files result{stem + ".pem", stem + ".key"};
     write_certificate(result.certificate, certificate);
-    const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(result.private_key.c_str(), "w"), &BIO_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(result.private_key.c_str(), "w"),
+                                                         &BIO_free);
     if (PEM_write_bio_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1)
       throw std::runtime_error("cannot write " + result.private_key);
     return result;

@@ -53,10 +53,15 @@ TEST(Trouble, KeepsItsShares) {
     ++counts[f.kind];
     if (f.kind == answer_kind::failure) ++statuses[f.failure_status];
   }
-  const std::pair<answer_kind, double> expected[] = {
-      {answer_kind::ok, 0.65},        {answer_kind::failure, 0.1}, {answer_kind::reset_in_header, 0.05},
-      {answer_kind::reset_in_body, 0.05}, {answer_kind::truncated, 0.05}, {answer_kind::slow, 0.04},
-      {answer_kind::silent, 0.03},    {answer_kind::wrong_length, 0.02}, {answer_kind::endless, 0.01}};
+  const std::pair<answer_kind, double> expected[] = {{answer_kind::ok, 0.65},
+                                                     {answer_kind::failure, 0.1},
+                                                     {answer_kind::reset_in_header, 0.05},
+                                                     {answer_kind::reset_in_body, 0.05},
+                                                     {answer_kind::truncated, 0.05},
+                                                     {answer_kind::slow, 0.04},
+                                                     {answer_kind::silent, 0.03},
+                                                     {answer_kind::wrong_length, 0.02},
+                                                     {answer_kind::endless, 0.01}};
   // The seed is fixed, so these hold or fail for good; five standard deviations are at most 0.0054.
   for (const auto& [kind, share] : expected)
     EXPECT_NEAR(static_cast<double>(counts[kind]) / draws, share, 0.0054) << to_string(kind);
@@ -114,7 +119,8 @@ TEST(ServeOptions, NameWhatIsOutOfRange) {
   EXPECT_EQ(error([](o& x) { x.endless_rate = -0.1; }), "endless rate is -0.1; it must be from 0 to 1");
   EXPECT_EQ(error([](o& x) { x.failure_rate = x.reset_rate = 0.6; }),
             "the sum of all rates of trouble is 1.2; it must be at most 1");
-  EXPECT_EQ(error([](o& x) { x.failure_statuses = {200}; }), "failure status is 200; it must be from 400 to 599");
+  EXPECT_EQ(error([](o& x) { x.failure_statuses = {200}; }),
+            "failure status is 200; it must be from 400 to 599");
   EXPECT_NE(error([](o& x) { x.failure_statuses = {}; }), "accepted");
   EXPECT_NE(error([](o& x) { x.address = "localhost"; }), "accepted");
   EXPECT_NE(error([](o& x) { x.address = "0.0.0.0"; }), "accepted");
