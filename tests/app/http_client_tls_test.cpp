@@ -5,7 +5,10 @@
 #include "net_support.hpp"
 #include "test_certificates.hpp"
 
+#include <boost/asio/ssl.hpp>
 #include <gmock/gmock.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 namespace dspu::app::test {
 namespace {
@@ -157,6 +160,55 @@ TEST_F(HttpClientTlsWallClock, EndsAtOnceWhenCancelled) {
     EXPECT_TRUE(running.result().cancelled) << running.result().what;
   }
   run_until(loop, [&] { return silent.open() == 0 && server.statistics().open_connections == 0; });
+}
+
+// Answers one request a connection and says goodbye in the same segment, but leaves the TCP connection open.
+asio::awaitable<void> answer_and_say_goodbye(std::shared_ptr<tcp::acceptor> acceptor, asio::ssl::context* tls,
+                                             int* connections) {
+  using stream = asio::ssl::stream<tcp::socket>;
+  while (true) {
+    boost::system::error_code ec;
+    tcp::socket socket = co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return;
+    ++*connections;
+    const auto kept = std::make_shared<stream>(std::move(socket), *tls);
+    stream& session = *kept;
+    co_await session.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+    std::string request;
+    auto buffer = asio::dynamic_buffer(request);
+    co_await asio::async_read_until(session, buffer, "\r\n\r\n", asio::use_awaitable);
+    const int handle = session.next_layer().native_handle();
+    const auto cork = [handle](int on) { ::setsockopt(handle, IPPROTO_TCP, TCP_CORK, &on, sizeof on); };
+    cork(1);
+    const std::string answer = ok("x");
+    co_await asio::async_write(session, asio::buffer(answer), asio::use_awaitable);
+    session.async_shutdown([kept](const boost::system::error_code&) {});  // ends when the client leaves
+    cork(0);
+  }
+}
+
+TEST_F(HttpClientTlsWallClock, NoticesAGoodbyeThatCameWithTheAnswer) {
+  const auto files = certificates->leaf("IP:127.0.0.1");
+  asio::ssl::context tls(asio::ssl::context::tls_server);
+  tls.use_certificate_chain_file(files.certificate);
+  tls.use_private_key_file(files.private_key, asio::ssl::context::pem);
+  const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
+  auto acceptor = std::make_shared<tcp::acceptor>(loop, any);
+  int connections = 0;
+  asio::co_spawn(loop, answer_and_say_goodbye(acceptor, &tls, &connections), asio::detached);
+  http_client client(loop.get_executor(), trusting());
+  http_request request;
+  request.method = "POST";
+  request.url = "https://127.0.0.1:" + std::to_string(acceptor->local_endpoint().port()) + "/";
+  for (int i = 1; i <= 3; ++i) {
+    const outcome o = fetch(loop, client, request);
+    ASSERT_TRUE(o.response) << o.what;
+    EXPECT_EQ(connections, i);
+  }
+  acceptor->close();
+  client.close();
+  loop.restart();
+  loop.run();
 }
 
 // A proxy that answers CONNECT and then passes bytes both ways.
