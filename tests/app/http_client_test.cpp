@@ -1,6 +1,7 @@
 // The client against a peer that plays scripts, over loopback.
 #include "dspu/http_client.hpp"
 
+#include "dspu/aio/timeout.hpp"
 #include "dspu/gzip.hpp"
 #include "net_support.hpp"
 
@@ -457,6 +458,18 @@ TEST_F(HttpClientWallClock, EndsAtOnceWhenCancelled) {
     run_until(loop, [&] { return server.open() == 0; });
   }
   release.set_value();
+}
+
+TEST_F(HttpClientWallClock, EndsWithATimeoutThatExpires) {
+  scripted_server server(loop, {{{}, ending::hold}, {{ok("in time")}, ending::hold}});
+  http_client client(loop.get_executor(), direct());
+  memory_sink sink;
+  http_request request;
+  request.url = server.url();
+  EXPECT_THROW(run(loop, aio::run_with_timeout(client.exchange(request, sink), 50ms)), aio::async_timeout_error);
+  run_until(loop, [&] { return server.open() == 0; });
+  EXPECT_EQ(run(loop, aio::run_with_timeout(client.exchange(request, sink), 60s)).status, 200U);
+  EXPECT_EQ(client.idle_connections(), 1U);
 }
 
 TEST_F(HttpClientWallClock, CanBeDestroyedWithTheLoopInTheMiddleOfAnything) {

@@ -291,7 +291,7 @@ TEST(ServeRecorder, CountsTheFullestSecond) {
 TEST(ServeRecorder, BoundsItsPaths) {
   serve_recorder record;
   for (std::size_t i = 0; i < serve_statistics::max_paths + 5; ++i)
-    record.request("/" + std::to_string(i), {});
+    record.request(std::to_string(i), {});
   const auto by_path = record.snapshot().by_path;
   EXPECT_EQ(by_path.size(), serve_statistics::max_paths + 1);
   EXPECT_EQ(by_path.at("(other)"), 5U);
