@@ -1,0 +1,44 @@
+// One line of input, read as a request: a URL, or a JSON object.
+#pragma once
+
+#include "dspu/transport.hpp"
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace dspu::app {
+
+// What -X, -H and -d say about requests that do not say it themselves.
+struct request_defaults {
+  std::optional<std::string> method{};
+  header_list headers{};
+  std::optional<std::string> body{};
+};
+
+struct parsed_line {
+  std::optional<std::string> id;
+  http_request request;
+};
+
+// "Name: value". Throws: std::invalid_argument.
+std::pair<std::string, std::string> parse_header(std::string_view text);
+
+// An HTTP method's name. Throws: std::invalid_argument.
+std::string parse_method(std::string_view text);
+
+// Reads a line:
+//   https://example.com/path            a URL; the method is GET, or POST where there is a body
+//   # comment, or nothing               no request: returns nothing
+//   {"url": "…", …}                     JSON with the keys id (text or whole number), url, method, headers
+//   (an object
+//                                       whose values are text or lists of text) and body (text) or body_b64
+// A line's own method, headers and body win over the defaults. After a URL a blank and # begin a comment.
+// Throws: std::invalid_argument saying what is wrong.
+std::optional<parsed_line> parse_request_line(std::string_view line, const request_defaults& defaults);
+
+// A request as the JSON line that parse_request_line reads back.
+std::string to_request_line(std::string_view id, const http_request& request);
+
+}  // namespace dspu::app

@@ -1,0 +1,15 @@
+// Whether bytes are text that JSON can hold as it is.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace dspu::app {
+
+// Well-formed UTF-8 in the sense of RFC 3629: no surrogates, no overlong forms.
+bool is_utf8(std::string_view bytes);
+
+// `text` with each byte that is not part of UTF-8 replaced by U+FFFD, for messages that quote foreign text.
+std::string to_utf8(std::string_view text);
+
+}  // namespace dspu::app

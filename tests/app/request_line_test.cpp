@@ -1,0 +1,126 @@
+#include "dspu/request_line.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace dspu::app;
+using namespace std::string_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+http_request request_of(std::string_view line, const request_defaults& defaults = {}) {
+  return parse_request_line(line, defaults).value().request;
+}
+
+TEST(RequestLine, ReadsAUrl) {
+  const auto line = parse_request_line("  https://Example.com/a?b#c\r", {});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->id, std::nullopt);
+  EXPECT_EQ(line->request.method, "GET");
+  EXPECT_EQ(line->request.url, "https://example.com/a?b");
+}
+
+TEST(RequestLine, SkipsBlankLinesAndComments) {
+  for (const std::string_view text : {"", " ", "\r", "\t", "# https://h/", "  #x"}) {
+    EXPECT_FALSE(parse_request_line(text, {})) << text;
+  }
+  EXPECT_EQ(request_of("https://h/x   # a comment").url, "https://h/x");
+}
+
+TEST(RequestLine, ReadsAJsonObject) {
+  const auto line = parse_request_line(
+      R"({"id":"a-1","url":"http://h/x","method":"PUT","headers":{"A":"1","B":["2","3"]},"body":"hi"})", {});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->id, "a-1");
+  EXPECT_EQ(line->request.method, "PUT");
+  EXPECT_EQ(line->request.body, "hi");
+  EXPECT_THAT(line->request.headers, ElementsAre(Pair("A", "1"), Pair("B", "2"), Pair("B", "3")));
+  EXPECT_EQ(parse_request_line(R"({"id":17,"url":"http://h"})", {})->id, "17");
+}
+
+TEST(RequestLine, DecodesABinaryBodyAndPostsIt) {
+  const auto request = request_of(R"({"url":"http://h","body_b64":"AP8="})");
+  EXPECT_EQ(request.body, "\x00\xff"s);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_TRUE(request.headers.empty());
+}
+
+TEST(RequestLine, LetsTheLineWinOverTheDefaults) {
+  const request_defaults defaults{
+      .method = "PATCH", .headers = {{"accept", "x"}, {"Token", "t"}}, .body = "d"};
+  const auto plain = request_of("http://h", defaults);
+  EXPECT_EQ(plain.method, "PATCH");
+  EXPECT_EQ(plain.body, "d");
+  EXPECT_THAT(plain.headers, ElementsAre(Pair("accept", "x"), Pair("Token", "t"),
+                                         Pair("Content-Type", "application/x-www-form-urlencoded")));
+  const auto own =
+      request_of(R"({"url":"http://h","method":"PUT","headers":{"Accept":"y"},"body":""})", defaults);
+  EXPECT_EQ(own.method, "PUT");
+  EXPECT_EQ(own.body, "");
+  EXPECT_THAT(own.headers, ElementsAre(Pair("Accept", "y"), Pair("Token", "t")));
+}
+
+TEST(RequestLine, PostsTheDefaultBody) { EXPECT_EQ(request_of("http://h", {.body = "a=b"}).method, "POST"); }
+
+TEST(RequestLine, SaysWhatIsWrong) {
+  const std::vector<std::pair<std::string, std::string_view>> table{
+      {"example.com", "in full"},
+      {"http://h/a b", "%20"},
+      {"http://h/a\0b"s, "NUL"},
+      {"{", "JSON"},
+      {R"({"url":"http://h"} x)", "JSON"},
+      {R"({"method":"GET"})", "\"url\" is missing"},
+      {R"({"url":5})", "\"url\" must be text"},
+      {R"({"url":"ftp://h"})", "http or https"},
+      {R"({"url":"http://h","metod":"GET"})", "unknown key \"metod\""},
+      {R"({"url":"http://h","method":"G T"})", "'G T' is not an HTTP method"},
+      {R"({"url":"http://h","method":"CONNECT"})", "tunnel"},
+      {R"({"url":"http://h","id":""})", "\"id\" must have 1 to 1024"},
+      {R"({"url":"http://h","id":1.5})", "\"id\" must be"},
+      {R"({"url":"http://h","headers":[]})", "\"headers\" must be an object"},
+      {R"({"url":"http://h","headers":{"A":1}})", "\"A\" must be text"},
+      {R"({"url":"http://h","headers":{"A b":"1"}})", "not a header name"},
+      {R"({"url":"http://h","headers":{"A":"1\r\nB: 2"}})", "line break"},
+      {R"({"url":"http://h","headers":{"content-length":"1"}})", "set by dspu"},
+      {R"({"url":"http://h","body_b64":"?"})", "not base64"},
+      {R"({"url":"http://h","body":"a","body_b64":"Zg=="})", "exclude each other"},
+      {R"({"url":"http://h","body":{}})", "\"body\" must be text"}};
+  for (const auto& [text, reason] : table) {
+    try {
+      parse_request_line(text, {});
+      ADD_FAILURE() << "accepted " << text;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), HasSubstr(std::string(reason))) << text;
+    }
+  }
+}
+
+TEST(RequestLine, ReadsBackWhatItWrites) {
+  http_request request{"POST", "http://h/x?y=%20", {{"A", "1"}, {"B", "2"}, {"A", "3"}}, "text \"quoted\"\n"};
+  auto back = parse_request_line(to_request_line("id-9", request), {});
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->id, "id-9");
+  EXPECT_EQ(back->request.method, "POST");
+  EXPECT_EQ(back->request.url, request.url);
+  EXPECT_EQ(back->request.body, request.body);
+  EXPECT_THAT(back->request.headers, ElementsAre(Pair("A", "1"), Pair("A", "3"), Pair("B", "2")));
+  request.body = "\xff\x00"s;
+  EXPECT_EQ(parse_request_line(to_request_line("x", request), {})->request.body, request.body);
+}
+
+TEST(ParseHeader, SplitsAtTheFirstColon) {
+  EXPECT_THAT(parse_header("X-Time:  12:30 "), Pair("X-Time", "12:30"));
+  EXPECT_THAT(parse_header("Empty:"), Pair("Empty", ""));
+  EXPECT_THROW(parse_header("no colon"), std::invalid_argument);
+  EXPECT_THROW(parse_header(": x"), std::invalid_argument);
+}
+
+}  // namespace
