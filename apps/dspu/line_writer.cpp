@@ -1,0 +1,65 @@
+#include "dspu/line_writer.hpp"
+
+#include "dspu/failure.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace dspu::app {
+
+namespace {
+
+void wait_until_writable(int fd) {
+  pollfd query{fd, POLLOUT, 0};
+  ::poll(&query, 1, -1);
+}
+
+// Takes back what a failed write left at the end of the file.
+void take_back(int fd, std::size_t count) {
+  struct stat facts {};
+  if (count == 0 || ::fstat(fd, &facts) != 0) return;
+  // If this fails too, the torn line is what --resume expects to find after a crash.
+  [[maybe_unused]] const int ignored = ::ftruncate(fd, facts.st_size - static_cast<off_t>(count));
+}
+
+}  // namespace
+
+line_writer::line_writer(file_descriptor file, std::string name)
+    : file_(std::move(file)), name_(std::move(name)) {
+  struct stat facts {};
+  if (::fstat(file_.get(), &facts) != 0) throw io_failure("cannot write " + name_, errno);
+  regular_ = S_ISREG(facts.st_mode);
+}
+
+line_writer line_writer::standard_output() {
+  file_descriptor copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+  if (!copy) throw io_failure("cannot write standard output", errno);
+  return line_writer(std::move(copy), "standard output");
+}
+
+line_writer line_writer::truncate(const std::string& path) {
+  file_descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666));
+  if (!file) throw io_failure("cannot write " + path, errno);
+  return line_writer(std::move(file), path);
+}
+
+void line_writer::write(std::string_view lines) {
+  std::size_t written = 0;
+  while (written < lines.size()) {
+    const ssize_t count = ::write(file_.get(), lines.data() + written, lines.size() - written);
+    if (count >= 0) {
+      written += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN) {
+      wait_until_writable(file_.get());
+    } else if (errno != EINTR) {
+      const int error_number = errno;
+      if (regular_) take_back(file_.get(), written);
+      throw io_failure("cannot write " + name_, error_number);
+    }
+  }
+}
+
+}  // namespace dspu::app

@@ -1,0 +1,144 @@
+#include "dspu/record.hpp"
+
+#include "dspu/base64.hpp"
+#include "dspu/json_writer.hpp"
+#include "dspu/utf8.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace dspu::app {
+
+namespace {
+
+void write_attempt(json_writer& json, const attempt_record& attempt) {
+  json.begin_object();
+  json.key("start_ms");
+  json.milliseconds(attempt.start);
+  if (attempt.status != 0) json.member("status", attempt.status);
+  if (!attempt.error.empty()) json.member("error", to_utf8(attempt.error));
+  json.key("duration_ms");
+  json.milliseconds(attempt.duration);
+  json.key("wait_ms");
+  json.milliseconds(attempt.wait);
+  if (attempt.why != wait_reason::none) json.member("why", to_string(attempt.why));
+  json.end_object();
+}
+
+void write_attempts(json_writer& json, const std::vector<attempt_record>& attempts) {
+  json.key("attempts");
+  json.begin_array();
+  for (const attempt_record& attempt : attempts) write_attempt(json, attempt);
+  json.end_array();
+}
+
+void write_times(json_writer& json, const result_record& record) {
+  json.key("total_ms");
+  json.milliseconds(record.total);
+  json.key("queued_ms");
+  json.milliseconds(record.queued);
+  json.key("limiter_wait_ms");
+  json.milliseconds(record.limiter_wait);
+}
+
+void write_body(json_writer& json, const result_record& record) {
+  if (!record.file.empty()) json.member("file", to_utf8(record.file));
+  if (record.body_omitted) json.member("body_omitted", true);
+  if (!record.body) return;
+  if (is_utf8(*record.body)) {
+    json.member("body", *record.body);
+  } else {
+    json.member("body_b64", base64_encode(*record.body));
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(outcome value) {
+  switch (value) {
+    case outcome::ok:
+      return "ok";
+    case outcome::http_error:
+      return "http_error";
+    case outcome::timeout:
+      return "timeout";
+    case outcome::connect:
+      return "connect";
+    case outcome::tls:
+      return "tls";
+    case outcome::dns:
+      return "dns";
+    case outcome::circuit_open:
+      return "circuit_open";
+    case outcome::retry_after_too_long:
+      return "retry_after_too_long";
+    case outcome::deadline:
+      return "deadline";
+    case outcome::cancelled:
+      return "cancelled";
+    case outcome::invalid_input:
+      return "invalid_input";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(wait_reason value) {
+  switch (value) {
+    case wait_reason::none:
+      return "none";
+    case wait_reason::concurrency:
+      return "concurrency";
+    case wait_reason::rate_limit:
+      return "rate_limit";
+    case wait_reason::backoff:
+      return "backoff";
+    case wait_reason::retry_after:
+      return "retry_after";
+    case wait_reason::circuit_open:
+      return "circuit_open";
+  }
+  return "unknown";
+}
+
+std::string to_timestamp(std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<milliseconds>(time) - day);
+  std::array<char, 64> text{};
+  const int size = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::string to_json_line(const result_record& record) {
+  std::string line;
+  line.reserve(512);
+  json_writer json(line);
+  json.begin_object();
+  json.member("v", 1u);
+  json.member("id", record.id);
+  json.member("n", record.n);
+  json.member("url", record.url);
+  json.member("method", record.method);
+  json.member("ok", record.ok());
+  json.member("outcome", to_string(record.outcome));
+  json.key("status");
+  record.status != 0 ? json.value(record.status) : json.null();
+  json.member("final_url", record.final_url);
+  write_attempts(json, record.attempts);
+  json.member("bytes", record.bytes);
+  write_times(json, record);
+  json.member("host", record.host);
+  json.member("ts", to_timestamp(record.finished_at));
+  write_body(json, record);
+  if (!record.error.empty()) json.member("error", to_utf8(record.error));
+  json.end_object();
+  line += '\n';
+  return line;
+}
+
+}  // namespace dspu::app

@@ -1,0 +1,84 @@
+// The result of one request, and its form as a line of JSON (schema 1).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dspu::app {
+
+enum class outcome {
+  ok,
+  http_error,  // an answer, and not the one that was hoped for; also a body or a chain of redirects that is
+               // too long
+  timeout,
+  connect,  // refused, unreachable, reset, or not HTTP
+  tls,
+  dns,
+  circuit_open,          // its deadline passed while the origin's breaker was open
+  retry_after_too_long,  // the origin asked for a longer wait than --retry-after-max
+  deadline,
+  cancelled,      // the run was stopped while the request was out
+  invalid_input,  // no request at all
+};
+
+inline constexpr std::size_t outcome_count = 11;
+
+std::string_view to_string(outcome value);
+
+// What kept an attempt waiting.
+enum class wait_reason {
+  none,
+  concurrency,   // -j or --host-concurrency
+  rate_limit,    // --rate or --host-rate
+  backoff,       // between attempts
+  retry_after,   // the origin's own wish
+  circuit_open,  // the origin's breaker
+};
+
+inline constexpr std::size_t wait_reason_count = 6;
+
+std::string_view to_string(wait_reason value);
+
+struct attempt_record {
+  std::chrono::nanoseconds start{};  // since the request was read
+  unsigned status = 0;               // 0: no answer
+  std::string error{};               // why there was none
+  std::chrono::nanoseconds duration{};
+  std::chrono::nanoseconds wait{};  // between the attempt before, or the reading, and this one
+  wait_reason why = wait_reason::none;
+};
+
+struct result_record {
+  std::uint64_t n = 0;
+  std::string id{};
+  std::string url{};
+  std::string method{};
+  dspu::app::outcome outcome = dspu::app::outcome::ok;
+  unsigned status = 0;
+  std::string final_url{};  // after redirects
+  std::vector<attempt_record> attempts{};
+  std::uint64_t bytes = 0;                  // of the last body, after inflation
+  std::chrono::nanoseconds total{};         // from reading to result
+  std::chrono::nanoseconds queued{};        // until the first attempt began
+  std::chrono::nanoseconds limiter_wait{};  // of all waiting, what the rate limits caused
+  std::string host{};
+  std::chrono::system_clock::time_point finished_at{};
+  std::string file{};                 // with --save
+  std::optional<std::string> body{};  // with --inline-body
+  bool body_omitted = false;          // it was larger than --inline-body
+  std::string error{};
+
+  bool ok() const { return outcome == dspu::app::outcome::ok; }
+};
+
+// The line, with its line feed. docs/fetch.md describes every key.
+std::string to_json_line(const result_record& record);
+
+// "2026-01-31T12:00:00.250Z"
+std::string to_timestamp(std::chrono::system_clock::time_point time);
+
+}  // namespace dspu::app

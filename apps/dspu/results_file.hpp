@@ -1,0 +1,49 @@
+// The file of results as the journal of what is finished: --resume rests on it and on nothing else.
+//
+// A result is one line, written in one piece at the end of the file, and a request is finished exactly when
+// its line is there, line feed included. A second file of finished ids could only ever disagree with this
+// one. So whatever moment a run is killed at, the next one cuts off a torn last line, reads the ids of the
+// whole ones, and does the rest: no request is lost, and none has two lines. Requests that were stopped on
+// the way (cancelled) leave no line.
+#pragma once
+
+#include "dspu/digest.hpp"
+#include "dspu/line_writer.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace dspu::app {
+
+class finished_requests {
+ public:
+  // Counts a result line. Throws: std::invalid_argument if it is none.
+  void add(std::string_view line);
+
+  bool contains(std::string_view id) const;
+  // Requires: contains(id).
+  bool failed(std::string_view id) const;
+
+  std::uint64_t size() const { return ids_.size(); }
+  std::uint64_t failures() const { return failures_; }
+
+ private:
+  digest_set ids_;  // the flag: it failed
+  std::uint64_t failures_ = 0;
+};
+
+struct resumed_results {
+  line_writer writer;
+  finished_requests finished;
+  std::uint64_t torn_bytes = 0;  // cut off the end
+};
+
+// Opens the file (made if absent), locks it against a second run, cuts off a torn last line and reads the
+// rest. Throws: usage_error if it is not a file of results, or another run has it; io_error.
+resumed_results resume_results(const std::string& path);
+
+// The same, but empties the file first.
+line_writer new_results(const std::string& path);
+
+}  // namespace dspu::app

@@ -1,0 +1,141 @@
+#include "dspu/results_file.hpp"
+
+#include "app/temporary_directory.hpp"
+#include "dspu/failure.hpp"
+#include "dspu/record.hpp"
+#include "dspu/resumed_source.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace dspu::app;
+using dspu::app::testing::read_file;
+using dspu::app::testing::temporary_directory;
+using dspu::app::testing::write_file;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string line_of(const std::string& id, outcome how = outcome::ok) {
+  result_record record;
+  record.id = id;
+  record.outcome = how;
+  record.body = "body of \"" + id + "\"\nsecond line";
+  return to_json_line(record);
+}
+
+TEST(ResultsFile, KnowsWhatIsFinished) {
+  temporary_directory directory;
+  write_file(directory / "out", line_of("a") + line_of("b", outcome::http_error));
+  const resumed_results resumed = resume_results(directory / "out");
+  EXPECT_EQ(resumed.finished.size(), 2u);
+  EXPECT_EQ(resumed.finished.failures(), 1u);
+  EXPECT_EQ(resumed.torn_bytes, 0u);
+  EXPECT_TRUE(resumed.finished.contains("a"));
+  EXPECT_FALSE(resumed.finished.failed("a"));
+  EXPECT_TRUE(resumed.finished.failed("b"));
+  EXPECT_FALSE(resumed.finished.contains("c"));
+}
+
+TEST(ResultsFile, StartsWithAFileThatIsNotThere) {
+  temporary_directory directory;
+  resumed_results resumed = resume_results(directory / "out");
+  EXPECT_EQ(resumed.finished.size(), 0u);
+  resumed.writer.write(line_of("a"));
+  EXPECT_EQ(read_file(directory / "out"), line_of("a"));
+}
+
+// The promise itself: a run is its sequence of appended bytes, and a kill leaves a prefix of it.
+TEST(ResultsFile, LosesAndRepeatsNothingWhereverItIsKilled) {
+  const std::vector<std::string> ids{"1-a", "zwei", "3", "four"};
+  std::string whole;
+  for (const std::string& id : ids) whole += line_of(id, id == "3" ? outcome::timeout : outcome::ok);
+  temporary_directory directory;
+  for (std::size_t killed_at = 0; killed_at <= whole.size(); ++killed_at) {
+    write_file(directory / "out", whole.substr(0, killed_at));
+    resumed_results resumed = resume_results(directory / "out");
+    for (const std::string& id : ids) {
+      if (!resumed.finished.contains(id))
+        resumed.writer.write(line_of(id, id == "3" ? outcome::timeout : outcome::ok));
+    }
+    ASSERT_EQ(read_file(directory / "out"), whole) << "killed at byte " << killed_at;
+  }
+}
+
+TEST(ResultsFile, CutsOffATornLineThatIsLongerThanABuffer) {
+  temporary_directory directory;
+  write_file(directory / "out", line_of("a") + "{\"v\":1,\"id\":\"" + std::string(200'000, 'x'));
+  const resumed_results resumed = resume_results(directory / "out");
+  EXPECT_EQ(read_file(directory / "out"), line_of("a"));
+  EXPECT_GT(resumed.torn_bytes, 200'000u);
+}
+
+TEST(ResultsFile, RefusesAFileOfSomethingElse) {
+  temporary_directory directory;
+  write_file(directory / "out", line_of("a") + "http://h/1\nno line feed");
+  try {
+    resume_results(directory / "out");
+    ADD_FAILURE() << "accepted";
+  } catch (const usage_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("out:2: not a result line"));
+  }
+  EXPECT_EQ(read_file(directory / "out"), line_of("a") + "http://h/1\nno line feed");
+  EXPECT_THROW(resume_results("/dev/null"), usage_error);
+}
+
+TEST(ResultsFile, RefusesASecondRunOnTheSameFile) {
+  temporary_directory directory;
+  resumed_results first = resume_results(directory / "out");
+  first.writer.write(line_of("a"));
+  EXPECT_THROW(resume_results(directory / "out"), usage_error);
+  EXPECT_THROW(new_results(directory / "out"), usage_error);
+  EXPECT_EQ(read_file(directory / "out"), line_of("a"));
+}
+
+TEST(ResultsFile, StartsAnewWithoutResume) {
+  temporary_directory directory;
+  write_file(directory / "out", "anything");
+  line_writer writer = new_results(directory / "out");
+  writer.write("b\n");
+  EXPECT_EQ(read_file(directory / "out"), "b\n");
+  EXPECT_FALSE(new_results("/dev/null").regular());
+}
+
+class listed_source final : public request_source {
+ public:
+  explicit listed_source(std::vector<std::string> ids) : ids_(std::move(ids)) {}
+
+  state next(input_item& item) override {
+    if (next_ == ids_.size()) return state::end;
+    item.id = ids_[next_++];
+    return state::item;
+  }
+  boost::asio::awaitable<void> wait() override { co_return; }
+  std::optional<std::uint64_t> expected() const override { return ids_.size(); }
+
+ private:
+  std::vector<std::string> ids_;
+  std::size_t next_ = 0;
+};
+
+TEST(ResumedSource, LeavesOutWhatIsFinishedAndListsWhatFailed) {
+  finished_requests finished;
+  finished.add(line_of("b"));
+  finished.add(line_of("c", outcome::dns));
+  finished.add(line_of("gone"));
+  listed_source all({"a", "b", "c", "d"});
+  std::vector<std::string> failed;
+  resumed_source source(all, finished, [&](const input_item& item) { failed.push_back(item.id); });
+  std::vector<std::string> left;
+  for (input_item item; source.next(item) == request_source::state::item;) left.push_back(item.id);
+  EXPECT_THAT(left, ElementsAre("a", "d"));
+  EXPECT_THAT(failed, ElementsAre("c"));
+  EXPECT_EQ(source.skipped(), 2u);
+  EXPECT_EQ(source.expected(), 1u);
+}
+
+}  // namespace
