@@ -95,44 +95,4 @@ std::string normalize_url(std::string_view text) {
   return std::string(url.buffer());
 }
 
-std::string origin_of(std::string_view url) {
-  const auto parsed = urls::parse_uri(url);
-  if (!parsed) refuse(url, "its form is wrong");
-  std::string origin(parsed->scheme());
-  origin += "://";
-  origin += std::string_view(parsed->encoded_host().data(), parsed->encoded_host().size());
-  const std::string_view port(parsed->port().data(), parsed->port().size());
-  const std::string_view usual = parsed->scheme_id() == urls::scheme::https ? "443" : "80";
-  if (!port.empty() && port != usual) origin.append(":").append(port);
-  return origin;
-}
-
-std::string_view host_of(std::string_view origin) {
-  const std::size_t slashes = origin.find("://");
-  return slashes == std::string_view::npos ? origin : origin.substr(slashes + 3);
-}
-
-std::string resolve_location(std::string_view base, std::string_view location) {
-  // Blanks in a Location are common and harmless; browsers escape them too.
-  std::string reference;
-  for (const char c : location) {
-    if (static_cast<unsigned char>(c) <= ' ') {
-      append_escaped(reference, c);
-    } else {
-      reference += c;
-    }
-  }
-  const std::size_t end = authority_end(reference);
-  const bool absolute =
-      end != std::string::npos && reference.find_first_of("/?#") == reference.find("://") + 1;
-  if (absolute) return normalize_url(reference);
-
-  reference = escaped(reference);
-  const auto from = urls::parse_uri(base);
-  const auto to = urls::parse_uri_reference(reference);
-  urls::url target;
-  if (!from || !to || !urls::resolve(*from, *to, target)) refuse(location, "its form is wrong");
-  return normalize_url(std::string_view(target.buffer().data(), target.buffer().size()));
-}
-
 }  // namespace dspu::app

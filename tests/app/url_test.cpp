@@ -49,36 +49,4 @@ TEST(NormalizeUrl, RefusesWithAReason) {
   }
 }
 
-TEST(OriginOf, LeavesTheUsualPortOut) {
-  EXPECT_EQ(origin_of("http://h:80/x"), "http://h");
-  EXPECT_EQ(origin_of("https://h:443"), "https://h");
-  EXPECT_EQ(origin_of("http://h:443/"), "http://h:443");
-  EXPECT_EQ(origin_of("https://user:secret@h/x?y"), "https://h");
-  EXPECT_EQ(origin_of("http://[::1]:8080/"), "http://[::1]:8080");
-  EXPECT_EQ(host_of("http://[::1]:8080"), "[::1]:8080");
-}
-
-TEST(ResolveLocation, FollowsRelativeAndAbsoluteReferences) {
-  const std::string base = "http://h:8080/a/b?c=d";
-  const std::vector<std::pair<std::string_view, std::string_view>> table{
-      {"/x", "http://h:8080/x"},
-      {"y", "http://h:8080/a/y"},
-      {"../z", "http://h:8080/z"},
-      {"?q=1", "http://h:8080/a/b?q=1"},
-      {"//other/h", "http://other/h"},
-      {"https://K/l#f", "https://k/l"},
-      {"/with blank", "http://h:8080/with%20blank"},
-      {"/ä", "http://h:8080/%C3%A4"},
-      {"/to?u=http://x/y", "http://h:8080/to?u=http://x/y"},
-      {"http://k/a b", "http://k/a%20b"},
-      {"http://[::1]/x", "http://[::1]/x"}};
-  for (const auto& [location, expected] : table)
-    EXPECT_EQ(resolve_location(base, location), expected) << location;
-}
-
-TEST(ResolveLocation, RefusesOtherSchemes) {
-  EXPECT_THROW(resolve_location("http://h/", "file:///etc/passwd"), std::invalid_argument);
-  EXPECT_THROW(resolve_location("http://h/", "javascript:alert(1)"), std::invalid_argument);
-}
-
 }  // namespace

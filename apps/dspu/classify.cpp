@@ -1,0 +1,104 @@
+#include "dspu/classify.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <stdexcept>
+
+namespace dspu::app {
+
+namespace {
+
+constexpr std::array<transport_failure, 6> retryable_failures{
+    transport_failure::connect, transport_failure::reset, transport_failure::timeout,
+    transport_failure::dns,     transport_failure::tls,   transport_failure::protocol};
+
+bool is_idempotent(std::string_view method) {
+  constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+  return std::ranges::find(methods, method) != methods.end();
+}
+
+bool never_left(transport_failure failure) {
+  return failure == transport_failure::dns || failure == transport_failure::connect ||
+         failure == transport_failure::tls;
+}
+
+std::size_t bit(transport_failure failure) { return static_cast<std::size_t>(failure); }
+
+void add_entry(retry_rules& rules, std::string_view entry) {
+  for (const transport_failure failure : retryable_failures) {
+    if (to_string(failure) == entry) {
+      rules.failures.set(bit(failure));
+      return;
+    }
+  }
+  unsigned status = 0;
+  const auto [end, error] = std::from_chars(entry.data(), entry.data() + entry.size(), status);
+  const bool whole = error == std::errc{} && end == entry.data() + entry.size();
+  if (!whole || status < 400 || status > 599) {
+    throw std::invalid_argument(
+        "'" + std::string(entry) +
+        "' is neither a status from 400 to 599 nor one of connect, reset, timeout, dns, tls, "
+        "protocol (or none, alone)");
+  }
+  rules.statuses.set(status);
+}
+
+}  // namespace
+
+retry_rules parse_retry_on(std::string_view text) {
+  retry_rules rules;
+  if (text == "none") return rules;
+  while (true) {
+    const std::size_t comma = text.find(',');
+    add_entry(rules, text.substr(0, comma));
+    if (comma == std::string_view::npos) return rules;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+bool may_retry(const retry_rules& rules, const http_request& request, const attempt_result& result) {
+  const bool wanted = result.failure ? rules.failures.test(bit(*result.failure))
+                                     : result.response.status < rules.statuses.size() &&
+                                           rules.statuses.test(result.response.status);
+  if (!wanted) return false;
+  return rules.unsafe || is_idempotent(request.method) || (result.failure && never_left(*result.failure)) ||
+         !find_header(request.headers, "Idempotency-Key").empty();
+}
+
+core::verdict origin_verdict(const attempt_result& result, bool has_retry_after) {
+  if (result.failure) {
+    const bool ours =
+        *result.failure == transport_failure::body_too_large || *result.failure == transport_failure::sink;
+    return ours ? core::verdict::ignored : core::verdict::failure;
+  }
+  const unsigned status = result.response.status;
+  if (status == 429 && has_retry_after) return core::verdict::ignored;
+  return status >= 500 || status == 408 || status == 429 ? core::verdict::failure : core::verdict::success;
+}
+
+bool may_hold_origin(const retry_rules& rules, unsigned status) {
+  return status == 429 || status == 503 || (status < rules.statuses.size() && rules.statuses.test(status));
+}
+
+outcome final_outcome(const attempt_result& result) {
+  if (!result.failure) return result.response.status < 400 ? outcome::ok : outcome::http_error;
+  switch (*result.failure) {
+    case transport_failure::dns:
+      return outcome::dns;
+    case transport_failure::tls:
+      return outcome::tls;
+    case transport_failure::timeout:
+      return outcome::timeout;
+    case transport_failure::connect:
+    case transport_failure::reset:
+    case transport_failure::protocol:
+      return outcome::connect;
+    case transport_failure::body_too_large:
+    case transport_failure::sink:
+      return outcome::http_error;
+  }
+  return outcome::http_error;
+}
+
+}  // namespace dspu::app

@@ -1,0 +1,56 @@
+// What the result of an attempt means: to the request, and to the breaker of its origin.
+#pragma once
+
+#include "dspu/core/verdict.hpp"
+#include "dspu/record.hpp"
+#include "dspu/transport.hpp"
+
+#include <bitset>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dspu::app {
+
+// What came of one attempt.
+struct attempt_result {
+  http_response response{};                                 // if there was an answer
+  std::optional<transport_failure> failure = std::nullopt;  // if there was none
+  std::string error{};
+
+  bool answered() const { return !failure.has_value(); }
+};
+
+// --retry-on and --retry-unsafe.
+struct retry_rules {
+  std::bitset<600> statuses;
+  std::bitset<8> failures;  // by transport_failure
+  bool unsafe = false;
+
+  bool operator==(const retry_rules&) const = default;
+};
+
+inline constexpr std::string_view default_retry_on = "408,425,429,500,502,503,504,connect,reset,timeout";
+
+// A list of statuses (400 to 599) and of connect, reset, timeout, dns, tls, protocol; "none" for nothing.
+// Throws: std::invalid_argument.
+retry_rules parse_retry_on(std::string_view text);
+
+// Whether the attempt may be repeated, as far as its result and its method are concerned. A method that is
+// not idempotent is repeated only if the request never left (dns, connect, tls), if it carries an
+// Idempotency-Key, or if
+// --retry-unsafe says so: else the server might have done it already.
+bool may_retry(const retry_rules& rules, const http_request& request, const attempt_result& result);
+
+// For the breaker. 5xx, 408 and 429 and whatever keeps the origin from answering are failures; any other
+// status is an answer. A 429 that says when to come back is ignored: it is obeyed, and the origin is well.
+core::verdict origin_verdict(const attempt_result& result, bool has_retry_after);
+
+// Whether a Retry-After on this response speaks for the origin as a whole: on 429, on 503, and on what is
+// retried.
+bool may_hold_origin(const retry_rules& rules, unsigned status);
+
+// For the result line, if nothing follows.
+outcome final_outcome(const attempt_result& result);
+
+}  // namespace dspu::app

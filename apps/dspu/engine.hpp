@@ -1,0 +1,115 @@
+// Runs the whole of a fetch: reads, sends, waits, until everything is finished or somebody says stop.
+//
+// request_flow decides; the engine has the clock, one timer for everything that is due, and the attempts that
+// are out. It wakes for a timer, for an attempt that ended, for input that came: it never polls.
+//
+// Thread-safety: none; everything, stop() included, happens on the executor's one thread.
+#pragma once
+
+#include "dspu/request_flow.hpp"
+#include "dspu/request_source.hpp"
+#include "dspu/transport.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <list>
+#include <memory>
+
+namespace dspu::app {
+
+struct engine_options {
+  flow_options flow{};
+  core::duration max_time = core::duration::max();
+  // Requests that are read and not finished. So many wait for an origin that is down before they keep others
+  // from being read; each takes about half a kilobyte.
+  std::size_t look_ahead = 20'000;
+  std::size_t look_ahead_bytes = 48 * 1024 * 1024;
+};
+
+template <class Clock>
+class basic_engine {
+ public:
+  using executor_type = boost::asio::any_io_executor;
+
+  // Throws: std::invalid_argument for options out of range; io_error.
+  basic_engine(executor_type executor, const engine_options& options, request_source& source, transport& wire,
+               flow_observer& told);
+
+  // Suspends: until every request is finished, or the run is stopped and nothing is out any more.
+  // Throws: io_error, when reading the input or keeping a result failed; nothing is out then either.
+  // On cancel: as stop(0).
+  boost::asio::awaitable<void> run();
+
+  // Takes no more work and sends nothing new; what is out after `grace` is cancelled. Again: with the shorter
+  // grace.
+  void stop(core::duration grace);
+  bool stopped() const { return flow_.stopped(); }
+  bool out_of_time() const { return out_of_time_; }
+
+  const flow_counts& counts() const { return flow_.counts(); }
+  std::size_t in_flight() const { return flights_.size(); }
+  std::size_t waiting() const { return flow_.waiting(); }
+  bool input_ended() const { return input_ended_; }
+  origin_census census() const { return flow_.census(now()); }
+  wait_totals waits() const { return flow_.waits(now()); }
+  // Since run() began.
+  core::duration elapsed() const { return now() - started_; }
+
+ private:
+  using timer = boost::asio::basic_waitable_timer<Clock>;
+
+  struct flight {
+    flight(executor_type executor, dspu::app::attempt what) : attempt(std::move(what)), limit(executor) {}
+
+    dspu::app::attempt attempt;
+    boost::asio::cancellation_signal cancel;
+    timer limit;
+    bool given_up = false;  // the limit has passed
+    typename std::list<std::shared_ptr<flight>>::iterator place;
+  };
+
+  core::instant now() const { return core::instant_of(Clock::now()); }
+  void arm(timer& t, core::instant when);
+
+  boost::asio::awaitable<void> feed();
+  bool full() const;
+  void start_feeder();
+  void start_clock();
+  bool finished() const;
+  void launch_all();
+  void launch(dspu::app::attempt what);
+  void land(const std::shared_ptr<flight>& f, std::exception_ptr error, http_response response);
+  void settle(flight& f, std::exception_ptr error, http_response response);
+  void cancel_flights();
+  void fail(std::exception_ptr error);
+  void wake() { wake_.cancel(); }
+
+  executor_type executor_;
+  engine_options options_;
+  request_source& source_;
+  transport& wire_;
+  request_flow flow_;
+  timer wake_;  // the loop of run() waits for it
+  timer room_;  // the feeder waits for it
+  timer grace_;
+  timer time_up_;
+  std::list<std::shared_ptr<flight>> flights_;
+  boost::asio::cancellation_signal stop_feeding_;
+  core::instant started_{};
+  bool feeding_ = false;
+  bool input_ended_ = false;
+  bool out_of_time_ = false;
+  std::exception_ptr error_;
+};
+
+using engine = basic_engine<std::chrono::steady_clock>;
+
+extern template class basic_engine<std::chrono::steady_clock>;
+
+}  // namespace dspu::app

@@ -1,0 +1,54 @@
+// A request on its way from the input to its result.
+#pragma once
+
+#include "dspu/core/duration.hpp"
+#include "dspu/core/retry_machine.hpp"
+#include "dspu/record.hpp"
+#include "dspu/request_source.hpp"
+#include "dspu/wait_ledger.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dspu::app {
+
+struct job {
+  job(input_item item, const core::retry_plan& plan, core::instant now)
+      : n(item.n),
+        id(std::move(item.id)),
+        request(std::move(item.request)),
+        weight(sizeof(job) + request.url.size() + request.body.size()),
+        retry(plan),
+        read_at(now) {}
+
+  const http_request& original() const { return first_request ? *first_request : request; }
+
+  std::uint64_t n;
+  std::string id;
+  http_request request;                         // as it goes out next
+  std::unique_ptr<http_request> first_request;  // as it came in, once a redirect has changed it
+  std::size_t weight;                           // roughly what it took in memory when it was read
+  core::retry_machine retry;
+  unsigned redirects = 0;
+
+  core::instant read_at;
+  std::optional<core::instant> started_at;        // of the first attempt
+  core::instant deadline = core::instant::max();  // set when it starts
+  std::vector<attempt_record> attempts;
+  core::duration limiter_wait{};
+  unsigned status = 0;  // of the last answer
+
+  // The scheduler's own notes.
+  core::instant not_before = core::instant::min();  // backoff
+  core::instant queued_at{};
+  wait_totals origin_waits_before;
+  std::uint64_t ticket = 0;
+};
+
+using job_ptr = std::unique_ptr<job>;
+
+}  // namespace dspu::app

@@ -1,0 +1,244 @@
+#include "dspu/request_flow.hpp"
+
+#include "dspu/failure.hpp"
+#include "dspu/redirect.hpp"
+#include "dspu/request_url.hpp"
+#include "dspu/retry_after.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace dspu::app {
+
+namespace {
+
+std::string describe(outcome how, const job& job) {
+  const std::string last = job.attempts.empty() ? "" : job.attempts.back().error;
+  const std::string after = last.empty() ? "" : "; last error: " + last;
+  switch (how) {
+    case outcome::circuit_open:
+      return "the origin's breaker stayed open until the deadline" + after;
+    case outcome::deadline:
+      return "no success before the deadline" + after;
+    case outcome::retry_after_too_long:
+      return "the origin asks for a longer wait than --retry-after-max";
+    case outcome::cancelled:
+      return "the run was stopped";
+    default:
+      return last;
+  }
+}
+
+}  // namespace
+
+request_flow::request_flow(flow_options options, core::instant now, flow_observer& told)
+    : options_(std::move(options)),
+      told_(told),
+      scheduler_(options_.scheduling, now, told),
+      bodies_(options_.bodies),
+      random_(options_.seed) {}
+
+void request_flow::accept(input_item item, core::instant now) {
+  ++counts_.read;
+  if (!item.problem.empty()) {
+    reject(item);
+    return;
+  }
+  auto made = std::make_unique<job>(std::move(item), options_.plan, now);
+  weight_ += made->weight;
+  scheduler_.add(std::move(made), now);
+}
+
+std::optional<attempt> request_flow::next(core::instant now) {
+  if (stopped_) return std::nullopt;
+  while (auto refused = scheduler_.next_refusal(now)) refuse(*std::move(refused), now);
+  auto dispatched = scheduler_.next(now);
+  if (!dispatched) return std::nullopt;
+  job& sent = *dispatched->job;
+  if (!sent.started_at) {
+    sent.started_at = now;
+    sent.deadline = core::add_saturating(now, options_.scheduling.deadline);
+  }
+  attempt_record record;
+  record.start = now - sent.read_at;
+  record.wait = dispatched->wait;
+  record.why = dispatched->why;
+  sent.attempts.push_back(std::move(record));
+  const core::instant limit = std::min(core::add_saturating(now, options_.timeout), sent.deadline);
+  auto body = bodies_.open(sent.n, sent.original().url);
+  return attempt{std::move(dispatched->job), dispatched->permit, std::move(body), now, limit};
+}
+
+void request_flow::landed(attempt a, attempt_result result, core::instant now) {
+  record_attempt(a, result, now);
+  if (result.failure == transport_failure::sink) throw io_error(result.error);
+  const auto hint = obey_origin(a, result, now);
+  if (follow_redirect(a, result, now)) return;
+  retry_or_finish(std::move(a), result, hint, now);
+}
+
+void request_flow::cancelled(attempt a, core::instant now) {
+  a.job->attempts.back().duration = now - a.started;
+  a.job->attempts.back().error = "cancelled";
+  scheduler_.settle(a.permit, core::verdict::ignored, now);
+  abandon(std::move(a.job), now);
+}
+
+void request_flow::stop(core::instant now) {
+  stopped_ = true;
+  while (job_ptr waiting = scheduler_.drop_any()) abandon(std::move(waiting), now);
+}
+
+void request_flow::record_attempt(const attempt& a, const attempt_result& result, core::instant now) const {
+  attempt_record& record = a.job->attempts.back();
+  record.duration = now - a.started;
+  if (result.failure) {
+    record.error = std::string(to_string(*result.failure)) + ": " + result.error;
+    return;
+  }
+  record.status = a.job->status = result.response.status;
+}
+
+// Tells the scheduler what the answer says about the origin. Returns the wish of a Retry-After.
+std::optional<core::duration> request_flow::obey_origin(const attempt& a, const attempt_result& result,
+                                                        core::instant now) {
+  std::optional<core::duration> wish;
+  if (result.answered() && may_hold_origin(options_.retry, result.response.status)) {
+    wish = retry_after(result.response.headers, options_.wall_clock());
+  }
+  // The hold first: settling may make the origin's next request ready.
+  if (wish) scheduler_.hold(a.permit, *wish, now);
+  scheduler_.settle(a.permit, origin_verdict(result, wish.has_value()), now);
+  return wish;
+}
+
+bool request_flow::follow_redirect(attempt& a, const attempt_result& result, core::instant now) {
+  if (options_.max_redirects == 0 || !result.answered() || !is_redirect(result.response.status)) return false;
+  const std::string_view location = find_header(result.response.headers, "Location");
+  if (location.empty()) return false;
+  job& job = *a.job;
+  if (job.redirects++ == options_.max_redirects) {
+    const std::string error =
+        "more than " + std::to_string(options_.max_redirects) + " redirects (--max-redirects)";
+    finish(std::move(a.job), outcome::http_error, error, a.body.get(), now);
+    return true;
+  }
+  try {
+    http_request following = redirected(job.request, result.response.status, location);
+    if (!job.first_request) job.first_request = std::make_unique<http_request>(std::move(job.request));
+    job.request = std::move(following);
+  } catch (const std::invalid_argument& error) {
+    finish(std::move(a.job), outcome::http_error, error.what(), a.body.get(), now);
+    return true;
+  }
+  queue_again(std::move(a.job), now, now);
+  return true;
+}
+
+void request_flow::retry_or_finish(attempt a, const attempt_result& result,
+                                   std::optional<core::duration> hint, core::instant now) {
+  const outcome how = final_outcome(result);
+  const bool retryable = may_retry(options_.retry, a.job->request, result);
+  const core::verdict verdict = retryable            ? core::verdict::failure
+                                : how == outcome::ok ? core::verdict::success
+                                                     : core::verdict::ignored;
+  const core::retry_decision decision = a.job->retry.next(verdict, random_.unit(), hint);
+  const bool in_time = now < a.job->deadline;
+  kept_body* body = result.answered() ? a.body.get() : nullptr;
+  if (!decision.again) {
+    const bool too_long = decision.reason == core::retry_reason::retry_after_too_long;
+    const outcome why = too_long                              ? outcome::retry_after_too_long
+                        : how == outcome::timeout && !in_time ? outcome::deadline
+                                                              : how;
+    finish(std::move(a.job), why, describe(why, *a.job), body, now);
+    return;
+  }
+  // A Retry-After holds the whole origin; the request need not wait a second time by itself.
+  const bool held = decision.reason == core::retry_reason::server_hint;
+  const core::instant earliest = core::add_saturating(now, decision.delay);
+  if (earliest >= a.job->deadline) {
+    finish(std::move(a.job), outcome::deadline, describe(outcome::deadline, *a.job), body, now);
+    return;
+  }
+  ++counts_.retries;
+  told_.on_retry(*a.job, decision.delay, decision.reason);
+  queue_again(std::move(a.job), held ? now : earliest, now);
+}
+
+void request_flow::queue_again(job_ptr again, core::instant not_before, core::instant now) {
+  if (stopped_) {
+    abandon(std::move(again), now);
+    return;
+  }
+  again->not_before = not_before;
+  scheduler_.add(std::move(again), now);
+}
+
+void request_flow::report(const result_record& record, const http_request& request) {
+  if (!muted_) told_.on_result(record, request);
+}
+
+result_record request_flow::base_record(const job& of, core::instant now) const {
+  result_record record;
+  record.n = of.n;
+  record.id = of.id;
+  record.url = of.original().url;
+  record.method = of.original().method;
+  record.status = of.status;
+  if (of.started_at) record.final_url = of.request.url;
+  record.attempts = of.attempts;
+  record.total = now - of.read_at;
+  record.queued = of.started_at ? *of.started_at - of.read_at : record.total;
+  record.limiter_wait = of.limiter_wait;
+  record.host = parse_url(of.request.url).server.authority();
+  record.finished_at = options_.wall_clock();
+  return record;
+}
+
+void request_flow::finish(job_ptr job, outcome how, const std::string& error, kept_body* body,
+                          core::instant now) {
+  result_record record = base_record(*job, now);
+  record.outcome = how;
+  record.error = error;
+  if (body != nullptr) {
+    body->finish();
+    record.bytes = body->bytes();
+    record.file = body->file();
+    record.body_omitted = body->omitted();
+    record.body = body->take_text();
+  }
+  ++(how == outcome::ok ? counts_.ok : counts_.failed);
+  weight_ -= job->weight;
+  report(record, job->original());
+}
+
+void request_flow::refuse(refusal r, core::instant now) {
+  const std::string error = describe(r.why, *r.job);
+  finish(std::move(r.job), r.why, error, nullptr, now);
+}
+
+void request_flow::reject(const input_item& item) {
+  result_record record;
+  record.n = item.n;
+  record.id = item.id;
+  record.outcome = outcome::invalid_input;
+  record.error = item.problem;
+  record.finished_at = options_.wall_clock();
+  ++counts_.failed;
+  report(record, item.request);
+}
+
+void request_flow::abandon(job_ptr job, core::instant now) {
+  weight_ -= job->weight;
+  if (!job->started_at) {
+    ++counts_.unsent;
+    return;
+  }
+  ++counts_.cancelled;
+  result_record record = base_record(*job, now);
+  record.outcome = outcome::cancelled;
+  record.error = describe(outcome::cancelled, *job);
+  report(record, job->original());
+}
+
+}  // namespace dspu::app

@@ -1,0 +1,119 @@
+// The life of every request: read, queued, sent, retried or redirected, finished. Decisions only; the engine
+// does the waiting and the sending, and hands in the instant.
+#pragma once
+
+#include "dspu/body_store.hpp"
+#include "dspu/classify.hpp"
+#include "dspu/core/random.hpp"
+#include "dspu/job.hpp"
+#include "dspu/record.hpp"
+#include "dspu/request_source.hpp"
+#include "dspu/scheduler.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace dspu::app {
+
+struct flow_options {
+  scheduler_options scheduling{};
+  retry_rules retry = parse_retry_on(default_retry_on);
+  core::retry_plan plan{3, core::backoff_options{}, std::chrono::minutes(5)};
+  core::duration timeout = std::chrono::seconds(30);  // of an attempt
+  unsigned max_redirects = 10;
+  body_options bodies{};
+  std::uint64_t seed = 1;  // of the jitter
+  // The time of day, for result lines and for servers that send no Date.
+  std::function<std::chrono::system_clock::time_point()> wall_clock = [] {
+    return std::chrono::system_clock::now();
+  };
+};
+
+// Is told of everything that happens.
+class flow_observer : public scheduler::listener {
+ public:
+  // A request is finished, or was stopped after it had been sent (outcome::cancelled). Throws: io_error,
+  // which ends the run.
+  virtual void on_result(const result_record& record, const http_request& request) = 0;
+  virtual void on_retry(const job& again, core::duration delay, core::retry_reason reason) = 0;
+};
+
+// One attempt on its way.
+struct attempt {
+  job_ptr job;
+  dspu::app::permit permit;
+  std::unique_ptr<kept_body> body;
+  core::instant started{};
+  core::instant limit{};  // when it is to be given up
+};
+
+struct flow_counts {
+  std::uint64_t read = 0;
+  std::uint64_t ok = 0;
+  std::uint64_t failed = 0;     // invalid input included
+  std::uint64_t cancelled = 0;  // sent, but stopped before there was a result
+  std::uint64_t unsent = 0;     // read, and stopped before they were sent
+  std::uint64_t retries = 0;
+
+  std::uint64_t done() const { return ok + failed; }
+};
+
+class request_flow {
+ public:
+  // Throws: std::invalid_argument for options out of range; io_error.
+  request_flow(flow_options options, core::instant now, flow_observer& told);
+
+  void accept(input_item item, core::instant now);
+
+  // The attempt to make now, if one can be. If none can: again at wake_at(), or after accept or landed.
+  std::optional<attempt> next(core::instant now);
+  core::instant wake_at() const { return scheduler_.wake_at(); }
+
+  // Each attempt ends in one of these. Throws: io_error.
+  void landed(attempt a, attempt_result result, core::instant now);
+  void cancelled(attempt a, core::instant now);
+
+  // No more attempts. Requests that wait are dropped; those that have been sent before are reported as
+  // cancelled.
+  void stop(core::instant now);
+  bool stopped() const { return stopped_; }
+  // The observer is told of no more results: it has failed to keep one.
+  void mute() { muted_ = true; }
+
+  std::size_t waiting() const { return scheduler_.waiting(); }
+  // Of all requests read and not finished, in bytes.
+  std::size_t weight() const { return weight_; }
+  const flow_counts& counts() const { return counts_; }
+  origin_census census(core::instant now) const { return scheduler_.census(now); }
+  wait_totals waits(core::instant now) const { return scheduler_.totals(now); }
+
+ private:
+  void record_attempt(const attempt& a, const attempt_result& result, core::instant now) const;
+  std::optional<core::duration> obey_origin(const attempt& a, const attempt_result& result,
+                                            core::instant now);
+  bool follow_redirect(attempt& a, const attempt_result& result, core::instant now);
+  void retry_or_finish(attempt a, const attempt_result& result, std::optional<core::duration> hint,
+                       core::instant now);
+  void queue_again(job_ptr job, core::instant not_before, core::instant now);
+  void finish(job_ptr job, outcome how, const std::string& error, kept_body* body, core::instant now);
+  void refuse(refusal r, core::instant now);
+  void reject(const input_item& item);
+  void abandon(job_ptr job, core::instant now);
+  void report(const result_record& record, const http_request& request);
+  result_record base_record(const job& of, core::instant now) const;
+
+  flow_options options_;
+  flow_observer& told_;
+  scheduler scheduler_;
+  body_store bodies_;
+  core::random_source random_;
+  bool stopped_ = false;
+  bool muted_ = false;
+  std::size_t weight_ = 0;
+  flow_counts counts_;
+};
+
+}  // namespace dspu::app

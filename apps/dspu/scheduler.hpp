@@ -1,0 +1,143 @@
+// Decides which request goes next, and when. No clock, no sockets: the instant is an argument.
+//
+// Every origin has a line of its own, and an origin whose next request cannot go (held by Retry-After, open
+// breaker, no token, all its connections busy) keeps nobody but its own line waiting. Origins that can go
+// take turns; the rate and the concurrency of the whole run are asked last. So a dead host costs the others
+// nothing.
+//
+//   read ──▶ [origin's line] ──▶ (hold, breaker, host concurrency, host rate) ──▶ turn ──▶ (rate, -j) ──▶
+//   attempt
+//                  ▲                                                                                        │
+//                  └──────────────────────── backoff, redirect ─────────────────────────────────────────────┘
+#pragma once
+
+#include "dspu/job.hpp"
+#include "dspu/origin_state.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace dspu::app {
+
+struct scheduler_options {
+  std::size_t concurrency = 50;
+  std::optional<rate_spec> rate = std::nullopt;
+  origin_state::options origin{};
+  core::duration retry_after_max = std::chrono::minutes(5);
+  core::duration deadline = core::duration::max();
+};
+
+struct origin_entry;
+
+// The right to make one attempt; given back with settle().
+struct permit {
+  std::uint64_t generation = 0;
+  origin_entry* origin = nullptr;
+};
+
+struct dispatch {
+  job_ptr job;
+  dspu::app::permit permit;
+  core::duration wait{};  // since it was queued
+  wait_reason why = wait_reason::none;
+};
+
+struct refusal {
+  job_ptr job;
+  outcome why = outcome::deadline;
+};
+
+struct origin_census {
+  std::size_t known = 0;
+  std::size_t waiting_for_rate = 0;
+  std::size_t held = 0;
+  std::size_t open = 0;
+};
+
+class scheduler {
+ public:
+  class listener {
+   public:
+    virtual ~listener() = default;
+    virtual void on_hold(std::string_view origin, core::duration duration) = 0;
+    virtual void on_breaker(std::string_view origin, core::circuit_transition transition) = 0;
+  };
+
+  // Throws: std::invalid_argument for limits that cannot be kept.
+  scheduler(const scheduler_options& options, core::instant now, listener& told);
+  ~scheduler();
+
+  void add(job_ptr job, core::instant now);
+
+  // The request to send now, if one can be. If none can: call again at wake_at(), or after add or settle.
+  std::optional<dispatch> next(core::instant now);
+  // The next of the requests that have waited for too long. Ask before next().
+  std::optional<refusal> next_refusal(core::instant now);
+  core::instant wake_at() const;
+
+  void settle(const permit& right, core::verdict verdict, core::instant now);
+  // The origin asked to be left alone until `until`. If that is further off than retry_after_max, all who
+  // wait for it are refused.
+  void hold(const permit& right, core::duration duration, core::instant now);
+  // How long the origin is held yet.
+  core::instant held_until(const permit& right) const;
+
+  // Takes out a request that waits, whichever; nothing if none does.
+  job_ptr drop_any();
+
+  std::size_t waiting() const { return waiting_; }
+  std::size_t in_flight() const { return in_flight_; }
+  origin_census census(core::instant now) const;
+  // Over all origins, how long each had requests to send and was kept from it.
+  wait_totals totals(core::instant now) const;
+
+ private:
+  origin_entry& entry_for(const std::string& url, core::instant now);
+  void forget_idle_origins(core::instant now);
+  void place(origin_entry& e, core::instant now);
+  void leave_turn(origin_entry& e, core::instant now);
+  void look_at(origin_entry& e, core::instant when);
+  void refuse_parked(origin_entry& e, core::instant now);
+  void refuse_all(origin_entry& e, outcome why);
+  void wake_due(core::instant now);
+  void refuse_late(core::instant now);
+  void block(wait_reason reason, core::instant now) { front_.turn_to(reason, now); }
+  dispatch dispatch_from(origin_entry& e, core::instant now);
+  void note_wait(dispatch& d, origin_entry& e, core::instant now) const;
+  wait_totals waits_of(const origin_entry& e, core::instant now) const;
+
+  scheduler_options options_;
+  listener& told_;
+  pacer pacer_;
+  wait_ledger front_;  // what keeps those waiting that could go as far as their origin is concerned
+  std::unordered_map<std::string, std::unique_ptr<origin_entry>> origins_;
+  std::size_t origins_to_sweep_at_ = 1024;
+  std::list<origin_entry*> ready_;
+  std::set<std::pair<core::instant, origin_entry*>> timed_;
+  struct late {
+    core::instant deadline;
+    std::uint64_t ticket;
+    origin_entry* where;
+    const dspu::app::job* which;
+    bool operator<(const late& o) const {
+      return std::pair(deadline, ticket) < std::pair(o.deadline, o.ticket);
+    }
+  };
+  std::set<late> deadlines_;  // of requests that wait and have been sent before
+  std::deque<refusal> refused_;
+  std::uint64_t next_ticket_ = 0;
+  std::size_t waiting_ = 0;
+  std::size_t in_flight_ = 0;
+  wait_totals forgotten_;
+};
+
+}  // namespace dspu::app

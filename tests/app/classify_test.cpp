@@ -1,0 +1,94 @@
+#include "dspu/classify.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace dspu::app;
+using dspu::core::verdict;
+
+attempt_result answer(unsigned status) {
+  attempt_result result;
+  result.response.status = status;
+  return result;
+}
+
+attempt_result failure(transport_failure kind) {
+  attempt_result result;
+  result.failure = kind;
+  return result;
+}
+
+http_request request(std::string method, header_list headers = {}) {
+  http_request made;
+  made.method = std::move(method);
+  made.headers = std::move(headers);
+  return made;
+}
+
+TEST(RetryOn, ReadsStatusesAndFailures) {
+  const retry_rules rules = parse_retry_on(default_retry_on);
+  for (const unsigned status : {408u, 425u, 429u, 500u, 502u, 503u, 504u})
+    EXPECT_TRUE(rules.statuses.test(status));
+  EXPECT_EQ(rules.statuses.count(), 7u);
+  EXPECT_EQ(rules.failures.count(), 3u);
+  EXPECT_EQ(parse_retry_on("none").statuses.count(), 0u);
+  EXPECT_TRUE(may_retry(parse_retry_on("dns"), request("GET"), failure(transport_failure::dns)));
+}
+
+TEST(RetryOn, RefusesWhatItDoesNotKnow) {
+  for (const std::string_view text :
+       {"", "200", "600", "50x", "503,", ",503", "connect,none", "503 ,504", "-1", "sink"}) {
+    EXPECT_THROW(parse_retry_on(text), std::invalid_argument) << text;
+  }
+}
+
+TEST(MayRetry, RepeatsOnlyWhatIsSafe) {
+  retry_rules rules = parse_retry_on(default_retry_on);
+  for (const std::string_view method : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"}) {
+    EXPECT_TRUE(may_retry(rules, request(std::string(method)), answer(503))) << method;
+  }
+  for (const std::string_view method : {"POST", "PATCH", "get"}) {
+    EXPECT_FALSE(may_retry(rules, request(std::string(method)), answer(503))) << method;
+    EXPECT_FALSE(may_retry(rules, request(std::string(method)), failure(transport_failure::timeout)))
+        << method;
+    // A request that never left cannot have done anything.
+    EXPECT_TRUE(may_retry(rules, request(std::string(method)), failure(transport_failure::connect)))
+        << method;
+  }
+  EXPECT_TRUE(may_retry(rules, request("POST", {{"IDEMPOTENCY-KEY", "7"}}), answer(503)));
+  rules.unsafe = true;
+  EXPECT_TRUE(may_retry(rules, request("POST"), answer(503)));
+  EXPECT_FALSE(may_retry(rules, request("POST"), answer(404)));
+}
+
+TEST(OriginVerdict, TellsTroubleFromAnswers) {
+  for (const unsigned status : {200u, 301u, 400u, 401u, 404u, 418u}) {
+    EXPECT_EQ(origin_verdict(answer(status), false), verdict::success) << status;
+  }
+  for (const unsigned status : {408u, 429u, 500u, 503u, 599u}) {
+    EXPECT_EQ(origin_verdict(answer(status), false), verdict::failure) << status;
+  }
+  EXPECT_EQ(origin_verdict(answer(429), true), verdict::ignored);
+  EXPECT_EQ(origin_verdict(answer(503), true), verdict::failure);
+  EXPECT_EQ(origin_verdict(failure(transport_failure::connect), false), verdict::failure);
+  EXPECT_EQ(origin_verdict(failure(transport_failure::body_too_large), false), verdict::ignored);
+}
+
+TEST(FinalOutcome, NamesWhatHappened) {
+  EXPECT_EQ(final_outcome(answer(204)), outcome::ok);
+  EXPECT_EQ(final_outcome(answer(404)), outcome::http_error);
+  EXPECT_EQ(final_outcome(failure(transport_failure::reset)), outcome::connect);
+  EXPECT_EQ(final_outcome(failure(transport_failure::tls)), outcome::tls);
+  EXPECT_EQ(final_outcome(failure(transport_failure::dns)), outcome::dns);
+  EXPECT_EQ(final_outcome(failure(transport_failure::timeout)), outcome::timeout);
+  EXPECT_EQ(final_outcome(failure(transport_failure::body_too_large)), outcome::http_error);
+}
+
+}  // namespace

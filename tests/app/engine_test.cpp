@@ -1,0 +1,598 @@
+#include "dspu/impl/engine.hpp"
+
+#include "app/fake_transport.hpp"
+#include "app/temporary_directory.hpp"
+#include "dspu/failure.hpp"
+#include "dspu/testing/simulator.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace dspu::app;
+using namespace std::chrono_literals;
+using dspu::app::testing::fake_transport;
+using dspu::app::testing::reply;
+using dspu::testing::simulator;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+namespace core = dspu::core;
+
+class list_source final : public request_source {
+ public:
+  explicit list_source(std::vector<http_request> requests) : requests_(std::move(requests)) {}
+
+  state next(input_item& item) override {
+    if (next_ == requests_.size()) return state::end;
+    item.request = requests_[next_++];
+    item.n = next_;
+    item.id = std::to_string(item.n);
+    item.problem = item.request.url.empty() ? "list:1: not a request" : "";
+    return state::item;
+  }
+  boost::asio::awaitable<void> wait() override { co_return; }
+  std::optional<std::uint64_t> expected() const override { return requests_.size(); }
+
+  std::size_t taken() const { return next_; }
+
+ private:
+  std::vector<http_request> requests_;
+  std::size_t next_ = 0;
+};
+
+class collector final : public flow_observer {
+ public:
+  void on_result(const result_record& record, const http_request&) override {
+    if (on_each) on_each(record);
+    records.push_back(record);
+  }
+  void on_retry(const job&, core::duration, core::retry_reason) override { ++retries; }
+  void on_hold(std::string_view origin, core::duration d) override { holds.emplace_back(origin, d); }
+  void on_breaker(std::string_view origin, core::circuit_transition t) override {
+    transitions.emplace_back(std::string(origin), t.to);
+  }
+
+  const result_record& of(const std::string& url) const {
+    for (const auto& record : records) {
+      if (record.url == url) return record;
+    }
+    throw std::logic_error("no result for " + url);
+  }
+
+  std::vector<result_record> records;
+  std::vector<std::pair<std::string, core::duration>> holds;
+  std::vector<std::pair<std::string, core::circuit_state>> transitions;
+  int retries = 0;
+  std::function<void(const result_record&)> on_each;
+};
+
+using test_engine = basic_engine<dspu::testing::manual_clock>;
+
+// Everything a run needs; the options are set before run().
+struct run_of {
+  run_of(std::vector<http_request> requests, fake_transport::script script)
+      : source(std::move(requests)), wire(std::move(script)) {
+    core::backoff_options backoff;
+    backoff.jitter = core::jitter::none;
+    options.flow.plan = core::retry_plan(3, backoff, 5min);
+    options.flow.scheduling.origin.concurrency = 1000;
+    options.flow.scheduling.concurrency = 1000;
+  }
+
+  test_engine& make() {
+    engine.emplace(sim.get_executor(), options, source, wire, seen);
+    return *engine;
+  }
+  void run() {
+    if (!engine) make();
+    sim.run(engine->run());
+    EXPECT_EQ(wire.in_flight(), 0u);
+    EXPECT_EQ(engine->in_flight(), 0u);
+  }
+
+  simulator sim;
+  engine_options options;
+  list_source source;
+  fake_transport wire;
+  collector seen;
+  std::optional<test_engine> engine;
+};
+
+http_request request_to(std::string url, std::string method = "GET") {
+  http_request request;
+  request.method = std::move(method);
+  request.url = std::move(url);
+  return request;
+}
+
+std::vector<http_request> urls(const std::string& stem, int count) {
+  std::vector<http_request> requests;
+  for (int i = 1; i <= count; ++i) requests.push_back(request_to(stem + std::to_string(i)));
+  return requests;
+}
+
+reply failing(transport_failure kind) { return {.failure = kind}; }
+
+header_list retry_after_header(const std::string& value) { return {{"Retry-After", value}}; }
+
+TEST(Engine, FinishesEveryRequestOnce) {
+  run_of run(urls("http://h/", 5000), [](const http_request&, int) { return reply{}; });
+  run.run();
+  std::set<std::uint64_t> numbers;
+  for (const auto& record : run.seen.records) {
+    EXPECT_EQ(record.outcome, outcome::ok);
+    EXPECT_EQ(record.attempts.size(), 1u);
+    EXPECT_EQ(record.bytes, 4u);
+    numbers.insert(record.n);
+  }
+  EXPECT_EQ(numbers.size(), 5000u);
+  EXPECT_THAT(run.seen.records, SizeIs(5000));
+  EXPECT_EQ(run.engine->counts().ok, 5000u);
+}
+
+TEST(Engine, EndsAtOnceWithoutInput) {
+  run_of run({}, [](const http_request&, int) { return reply{}; });
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 0s);
+}
+
+TEST(Engine, KeepsBothConcurrencyLimits) {
+  auto requests = urls("http://a/", 40);
+  for (auto& request : urls("http://b/", 40)) requests.push_back(request);
+  run_of run(requests, [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.options.flow.scheduling.origin.concurrency = 8;
+  run.run();
+  EXPECT_EQ(run.wire.most_in_flight(), 10u);
+  EXPECT_EQ(run.sim.elapsed(), 8s);
+  EXPECT_EQ(run.seen.of("http://a/40").attempts[0].why, wait_reason::concurrency);
+}
+
+TEST(Engine, KeepsTheHostRateExactly) {
+  run_of run(urls("http://h/", 50), [](const http_request&, int) { return reply{.latency = 1ms}; });
+  run.options.flow.scheduling.origin.rate = rate_spec{10, 1s, 5.0};
+  run.run();
+  for (std::size_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(run.wire.notes[i].at, (i < 5 ? 0 : i - 4) * 100ms) << i;
+  }
+  EXPECT_EQ(run.seen.records.back().attempts[0].why, wait_reason::rate_limit);
+  EXPECT_EQ(run.seen.records.back().limiter_wait, 4500ms);
+}
+
+TEST(Engine, KeepsTheRateOfTheWholeRunOverAllHosts) {
+  std::vector<http_request> requests;
+  for (int i = 0; i < 30; ++i) requests.push_back(request_to("http://h" + std::to_string(i) + "/"));
+  run_of run(requests, [](const http_request&, int) { return reply{.latency = 1ms}; });
+  run.options.flow.scheduling.rate = rate_spec{10, 1s, 1.0};
+  run.run();
+  for (std::size_t i = 0; i < 30; ++i) EXPECT_EQ(run.wire.notes[i].at, i * 100ms) << i;
+  EXPECT_EQ(run.seen.records.back().limiter_wait, 2900ms);
+}
+
+TEST(Engine, CountsRetriesAgainstTheRate) {
+  run_of run(urls("http://h/", 4),
+             [](const http_request&, int nth) { return nth == 1 ? reply{.status = 500} : reply{}; });
+  run.options.flow.scheduling.origin.rate = rate_spec{1, 1s, 1.0};
+  run.run();
+  ASSERT_THAT(run.wire.notes, SizeIs(8));
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(run.wire.notes[i].at, i * 1s) << i;
+}
+
+TEST(Engine, RetriesWithBackoffAndTellsEveryAttempt) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 503} : nth == 2 ? failing(transport_failure::reset) : reply{};
+  });
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 1010ms, 3020ms));
+  const auto& record = run.seen.records.at(0);
+  EXPECT_EQ(record.outcome, outcome::ok);
+  ASSERT_THAT(record.attempts, SizeIs(3));
+  EXPECT_EQ(record.attempts[0].status, 503u);
+  EXPECT_EQ(record.attempts[0].why, wait_reason::none);
+  EXPECT_EQ(record.attempts[1].error, "reset: scripted");
+  EXPECT_EQ(record.attempts[1].wait, 1s);
+  EXPECT_EQ(record.attempts[1].why, wait_reason::backoff);
+  EXPECT_EQ(record.attempts[2].start, 3020ms);
+  EXPECT_EQ(record.attempts[2].duration, 10ms);
+  EXPECT_EQ(record.total, 3030ms);
+  EXPECT_EQ(run.seen.retries, 2);
+}
+
+TEST(Engine, GivesUpAfterTheLastAttempt) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.status = 500}; });
+  run.run();
+  EXPECT_THAT(run.wire.notes, SizeIs(3));
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::http_error);
+  EXPECT_EQ(run.seen.records.at(0).status, 500u);
+}
+
+TEST(Engine, TakesA404ForAnAnswer) {
+  run_of run(urls("http://h/", 20), [](const http_request&, int) { return reply{.status = 404}; });
+  run.run();
+  EXPECT_THAT(run.wire.notes, SizeIs(20));
+  EXPECT_THAT(run.seen.transitions, IsEmpty());
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::http_error);
+}
+
+TEST(Engine, RepeatsAPostOnlyIfThatIsSafe) {
+  const auto post = [](const std::string& path) { return request_to("http://h/" + path, "POST"); };
+  http_request keyed = post("keyed");
+  keyed.headers.emplace_back("idempotency-key", "k1");
+  run_of run({post("reset"), post("connect"), keyed}, [](const http_request& request, int) {
+    return failing(request.url == "http://h/connect" ? transport_failure::connect : transport_failure::reset);
+  });
+  run.options.flow.scheduling.origin.breaker.reset();
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/reset"), SizeIs(1));
+  EXPECT_THAT(run.wire.times("http://h/connect"), SizeIs(3));
+  EXPECT_THAT(run.wire.times("http://h/keyed"), SizeIs(3));
+}
+
+TEST(Engine, GivesAnAttemptItsTimeAndNoMore) {
+  run_of run(urls("http://h/", 1),
+             [](const http_request&, int nth) { return reply{.latency = nth == 3 ? 29s : 31s}; });
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 31s, 63s));
+  const auto& record = run.seen.records.at(0);
+  EXPECT_EQ(record.outcome, outcome::ok);
+  EXPECT_THAT(record.attempts[0].error, HasSubstr("timeout"));
+  EXPECT_EQ(record.attempts[0].duration, 30s);
+}
+
+TEST(Engine, EndsARequestAtItsDeadline) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.latency = 1h}; });
+  run.options.flow.scheduling.deadline = 40s;
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 40s);
+  const auto& record = run.seen.records.at(0);
+  EXPECT_EQ(record.outcome, outcome::deadline);
+  ASSERT_THAT(record.attempts, SizeIs(2));
+  EXPECT_EQ(record.attempts[1].duration, 9s);
+}
+
+TEST(Engine, DoesNotWaitForAnAttemptThatTheDeadlineForbids) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.status = 503}; });
+  run.options.flow.scheduling.deadline = 2s;
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 1020ms);
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::deadline);
+  EXPECT_EQ(run.seen.records.at(0).status, 503u);
+}
+
+TEST(Engine, DoesNotCountTheQueueAgainstTheDeadline) {
+  run_of run(urls("http://h/", 20), [](const http_request&, int) { return reply{}; });
+  run.options.flow.scheduling.origin.rate = rate_spec{1, 1s, 1.0};
+  run.options.flow.scheduling.deadline = 2s;
+  run.run();
+  EXPECT_EQ(run.engine->counts().ok, 20u);
+}
+
+TEST(Engine, HoldsAllRequestsToTheOriginForRetryAfter) {
+  auto requests = urls("http://limited/", 5);
+  for (auto& request : urls("http://other/", 5)) requests.push_back(request);
+  run_of run(requests, [](const http_request& request, int nth) {
+    if (request.url == "http://limited/1" && nth == 1) {
+      return reply{.status = 429, .headers = retry_after_header("42")};
+    }
+    return reply{.latency = 20ms};
+  });
+  run.options.flow.scheduling.origin.concurrency = 2;
+  run.run();
+  EXPECT_THAT(run.seen.holds, ElementsAre(std::pair<std::string, core::duration>("http://limited", 42s)));
+  EXPECT_THAT(run.wire.times("http://limited/1"), ElementsAre(0s, 42010ms));
+  // The success of a request that was out already does not end the hold.
+  EXPECT_THAT(run.wire.times("http://limited/2"), ElementsAre(0s));
+  for (const char* url : {"http://limited/3", "http://limited/4", "http://limited/5"}) {
+    EXPECT_THAT(run.wire.times(url), Each(Ge(42010ms))) << url;
+  }
+  for (int i = 1; i <= 5; ++i)
+    EXPECT_THAT(run.wire.times("http://other/" + std::to_string(i)), Each(Le(100ms)));
+  EXPECT_EQ(run.seen.of("http://limited/1").attempts[1].why, wait_reason::retry_after);
+  EXPECT_EQ(run.seen.of("http://limited/1").attempts[1].wait, 42s);
+  EXPECT_EQ(run.engine->counts().ok, 10u);
+}
+
+TEST(Engine, ReleasesAHoldThroughTheLimiter) {
+  run_of run(urls("http://h/", 10), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 429, .headers = retry_after_header("10")} : reply{};
+  });
+  run.options.flow.scheduling.origin.rate = rate_spec{10, 1s, 1.0};
+  run.run();
+  std::vector<std::chrono::nanoseconds> after;
+  for (const auto& note : run.wire.notes) {
+    if (note.at >= 10s) after.push_back(note.at);
+  }
+  for (std::size_t i = 1; i < after.size(); ++i) EXPECT_GE(after[i] - after[i - 1], 100ms);
+  EXPECT_EQ(run.engine->counts().ok, 10u);
+}
+
+TEST(Engine, KeepsTheLongerOfTwoHolds) {
+  run_of run(urls("http://h/", 3), [](const http_request& request, int nth) {
+    if (nth > 1 || request.url == "http://h/3") return reply{};
+    return reply{.latency = request.url == "http://h/1" ? 10ms : 20ms,
+                 .status = 503,
+                 .headers = retry_after_header(request.url == "http://h/1" ? "60" : "5")};
+  });
+  run.options.flow.scheduling.origin.concurrency = 2;
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/2"), ElementsAre(0s, 60010ms));
+  EXPECT_THAT(run.wire.times("http://h/3"), ElementsAre(60020ms));
+}
+
+TEST(Engine, FailsAtOnceWhereRetryAfterIsTooLong) {
+  run_of run(urls("http://h/", 5), [](const http_request&, int) {
+    return reply{.status = 429, .headers = retry_after_header("3600")};
+  });
+  run.options.flow.scheduling.origin.concurrency = 1;
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 10ms);
+  EXPECT_THAT(run.wire.notes, SizeIs(1));
+  ASSERT_THAT(run.seen.records, SizeIs(5));
+  for (const auto& record : run.seen.records) EXPECT_EQ(record.outcome, outcome::retry_after_too_long);
+}
+
+TEST(Engine, IgnoresARetryAfterThatIsNonsense) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 503, .headers = retry_after_header("-5")} : reply{};
+  });
+  run.run();
+  EXPECT_THAT(run.seen.holds, IsEmpty());
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 1010ms));
+}
+
+// curl's --parallel --retry forgot the last sleeping retry once no transfer was running.
+TEST(Engine, WakesForTheLastRetryWhenNothingElseRuns) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth < 3 ? failing(transport_failure::connect) : reply{};
+  });
+  run.run();
+  EXPECT_EQ(run.engine->counts().ok, 1u);
+}
+
+TEST(Engine, ParksTheRequestsOfAnOpenOriginUntilItCloses) {
+  run_of run(urls("http://h/", 200), [&run](const http_request&, int) {
+    return run.sim.elapsed() < 20s ? failing(transport_failure::connect) : reply{};
+  });
+  run.options.flow.scheduling.origin.concurrency = 8;
+  run.options.flow.plan = core::retry_plan(10, core::backoff_options{.jitter = core::jitter::none}, 5min);
+  run.run();
+  EXPECT_EQ(run.engine->counts().ok, 200u);
+  EXPECT_EQ(run.seen.transitions.front().second, core::circuit_state::open);
+  EXPECT_EQ(run.seen.transitions.back().second, core::circuit_state::closed);
+  EXPECT_EQ(run.seen.of("http://h/200").attempts[0].why, wait_reason::circuit_open);
+  // 60 s after it opened, with nothing sent meanwhile.
+  for (const auto& note : run.wire.notes) EXPECT_THAT(note.at, ::testing::AnyOf(Le(1s), Ge(60s)));
+}
+
+TEST(Engine, FailsParkedRequestsAtTheirDeadline) {
+  run_of run(urls("http://h/", 50),
+             [](const http_request&, int) { return failing(transport_failure::connect); });
+  run.options.flow.scheduling.origin.concurrency = 5;
+  run.options.flow.scheduling.deadline = 30s;
+  run.run();
+  std::map<outcome, int> outcomes;
+  for (const auto& record : run.seen.records) ++outcomes[record.outcome];
+  EXPECT_EQ(outcomes[outcome::circuit_open], 50);
+  EXPECT_THAT(run.wire.notes, SizeIs(5));
+  EXPECT_EQ(run.sim.elapsed(), 30010ms);
+}
+
+TEST(Engine, LetsADeadHostCostTheOthersNothing) {
+  std::vector<http_request> requests;
+  for (int i = 0; i < 2000; ++i) {
+    requests.push_back(request_to("http://host" + std::to_string(i % 20) + "/" + std::to_string(i)));
+  }
+  const auto last_of_the_others = [&](bool dead) {
+    run_of run(requests, [dead](const http_request& request, int) {
+      const bool is_dead = dead && request.url.starts_with("http://host7/");
+      return is_dead ? reply{.latency = 5s, .failure = transport_failure::connect} : reply{.latency = 100ms};
+    });
+    run.options.flow.scheduling.concurrency = 50;
+    run.options.flow.scheduling.origin.concurrency = 8;
+    run.options.flow.scheduling.deadline = 5min;
+    std::chrono::nanoseconds last{};
+    run.seen.on_each = [&](const result_record& record) {
+      if (!record.url.starts_with("http://host7/")) last = run.sim.elapsed();
+    };
+    run.run();
+    EXPECT_THAT(run.seen.records, SizeIs(2000));
+    return last;
+  };
+  const auto without = last_of_the_others(false);
+  const auto with = last_of_the_others(true);
+  // The dead host's eight attempts occupy eight of the fifty places for five seconds, once.
+  EXPECT_LE(with, without + 1s);
+}
+
+TEST(Engine, FollowsRedirectsUnderTheLimitsOfTheirOwnOrigin) {
+  run_of run(urls("http://a/", 3), [](const http_request& request, int) {
+    if (request.url.starts_with("http://a/")) {
+      return reply{.status = 302, .headers = {{"Location", "http://b/" + request.url.substr(9)}}};
+    }
+    return reply{.body = "landed"};
+  });
+  run.options.flow.scheduling.origin.rate = rate_spec{1, 1s, 1.0};
+  run.run();
+  EXPECT_THAT(run.wire.times("http://b/1"), ElementsAre(10ms));
+  EXPECT_THAT(run.wire.times("http://b/2"), ElementsAre(1010ms));
+  const auto& record = run.seen.of("http://a/3");
+  EXPECT_EQ(record.outcome, outcome::ok);
+  EXPECT_EQ(record.final_url, "http://b/3");
+  EXPECT_EQ(record.bytes, 6u);
+  EXPECT_THAT(record.attempts, SizeIs(2));
+}
+
+TEST(Engine, EndsAChainOfRedirects) {
+  run_of run(urls("http://a/", 1), [](const http_request& request, int) {
+    return reply{.status = 301, .headers = {{"Location", request.url + "x"}}};
+  });
+  run.options.flow.max_redirects = 4;
+  run.run();
+  EXPECT_THAT(run.wire.notes, SizeIs(5));
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::http_error);
+  EXPECT_THAT(run.seen.records.at(0).error, HasSubstr("more than 4 redirects"));
+}
+
+TEST(Engine, ReportsARedirectToNowhere) {
+  run_of run(urls("http://a/", 1), [](const http_request&, int) {
+    return reply{.status = 301, .headers = {{"Location", "ftp://b/"}}};
+  });
+  run.run();
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::http_error);
+  EXPECT_THAT(run.seen.records.at(0).error, Not(IsEmpty()));
+}
+
+TEST(Engine, ReportsInvalidInputAndGoesOn) {
+  run_of run({request_to("http://h/1"), request_to(""), request_to("http://h/3")},
+             [](const http_request&, int) { return reply{}; });
+  run.run();
+  EXPECT_THAT(run.seen.records, SizeIs(3));
+  EXPECT_EQ(run.seen.of("").outcome, outcome::invalid_input);
+  EXPECT_EQ(run.engine->counts().ok, 2u);
+  EXPECT_EQ(run.engine->counts().failed, 1u);
+}
+
+TEST(Engine, ReadsNoFurtherAheadThanAllowed) {
+  run_of run(urls("http://h/", 1000), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.look_ahead = 100;
+  run.options.flow.scheduling.concurrency = 10;
+  std::size_t furthest = 0;
+  run.seen.on_each = [&](const result_record&) {
+    furthest = std::max(furthest, run.source.taken() - run.seen.records.size());
+  };
+  run.run();
+  EXPECT_THAT(run.seen.records, SizeIs(1000));
+  EXPECT_LE(furthest, 101u);
+}
+
+TEST(Engine, DrainsWhenStopped) {
+  run_of run(urls("http://h/", 1000), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.make();
+  run.sim.at(2500ms, [&] { run.engine->stop(10s); });
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 3s);
+  EXPECT_EQ(run.engine->counts().ok, 30u);
+  EXPECT_EQ(run.engine->counts().cancelled, 0u);
+  EXPECT_THAT(run.wire.notes, SizeIs(30));
+}
+
+TEST(Engine, CancelsWhatIsOutWhenTheGraceIsOver) {
+  run_of run(urls("http://h/", 30), [](const http_request&, int) { return reply{.latency = 20s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.make();
+  run.sim.at(1s, [&] { run.engine->stop(3s); });
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 4s);
+  EXPECT_EQ(run.engine->counts().cancelled, 10u);
+  EXPECT_EQ(run.engine->counts().unsent, 20u);
+  ASSERT_THAT(run.seen.records, SizeIs(10));
+  EXPECT_EQ(run.seen.records[0].outcome, outcome::cancelled);
+}
+
+TEST(Engine, CancelsAtOnceWhenStoppedTwice) {
+  run_of run(urls("http://h/", 30), [](const http_request&, int) { return reply{.latency = 20s}; });
+  run.make();
+  run.sim.at(1s, [&] { run.engine->stop(10s); });
+  run.sim.at(2s, [&] { run.engine->stop(0s); });
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 2s);
+}
+
+TEST(Engine, DoesNotRetryWhileDraining) {
+  run_of run(urls("http://h/", 1),
+             [](const http_request&, int) { return reply{.latency = 2s, .status = 503}; });
+  run.make();
+  run.sim.at(1s, [&] { run.engine->stop(100s); });
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 2s);
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::cancelled);
+}
+
+TEST(Engine, StopsWhenTheTimeIsUp) {
+  run_of run(urls("http://h/", 1000), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.options.max_time = 5500ms;
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 5500ms);
+  EXPECT_TRUE(run.engine->out_of_time());
+  EXPECT_EQ(run.engine->counts().ok, 50u);
+  EXPECT_EQ(run.engine->counts().cancelled, 10u);
+}
+
+TEST(Engine, EndsWithTheErrorOfWhoeverKeepsTheResults) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.seen.on_each = [&](const result_record&) {
+    if (run.seen.records.size() == 15) throw io_error("disk full");
+  };
+  EXPECT_THROW(run.run(), io_error);
+  EXPECT_THAT(run.seen.records, SizeIs(15));
+  EXPECT_EQ(run.wire.in_flight(), 0u);
+}
+
+TEST(Engine, SavesTheLastBodyOnly) {
+  dspu::app::testing::temporary_directory directory;
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 503, .body = "busy"} : reply{.body = "right"};
+  });
+  run.options.flow.bodies = {.directory = directory / "d", .inline_limit = 100};
+  run.run();
+  const auto& record = run.seen.records.at(0);
+  EXPECT_EQ(record.body, "right");
+  EXPECT_EQ(dspu::app::testing::read_file(record.file), "right");
+}
+
+TEST(Engine, EndsTheRunIfABodyCannotBeSaved) {
+  dspu::app::testing::temporary_directory directory;
+  run_of run(urls("http://h/", 3), [](const http_request&, int) { return reply{}; });
+  run.options.flow.bodies = {.directory = directory / "d"};
+  run.make();
+  std::filesystem::remove_all(directory / "d");
+  EXPECT_THROW(run.run(), io_error);
+  EXPECT_THAT(run.seen.records, IsEmpty());
+}
+
+// The server's own account: in no second does it get more than the limit, whatever goes wrong meanwhile.
+TEST(Engine, NeverPassesTheRateWhateverGoesWrong) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    core::random_source random(seed);
+    run_of run(urls("http://h/", 300), [&random](const http_request&, int) {
+      const double dice = random.unit();
+      reply r{.latency = std::chrono::nanoseconds(static_cast<std::int64_t>(random.unit() * 2e9))};
+      if (dice < 0.2) r.status = 503;
+      if (dice < 0.05) r.headers = retry_after_header(std::to_string(random() % 4));
+      if (dice > 0.95) r.failure = transport_failure::reset;
+      return r;
+    });
+    run.options.flow.seed = seed;
+    run.options.flow.scheduling.origin.rate = rate_spec{20, 1s, 5.0};
+    run.options.flow.scheduling.origin.concurrency = 30;
+    run.run();
+    EXPECT_THAT(run.seen.records, SizeIs(300));
+    const auto& notes = run.wire.notes;
+    for (std::size_t first = 0, last = 0; last < notes.size(); ++last) {
+      while (notes[last].at - notes[first].at >= 1s) ++first;
+      ASSERT_LE(last - first + 1, 25u);
+    }
+  }
+}
+
+}  // namespace
+
+template class dspu::app::basic_engine<dspu::testing::manual_clock>;
