@@ -1,0 +1,161 @@
+#include "dspu/summary.hpp"
+
+#include "dspu/format.hpp"
+#include "dspu/json_writer.hpp"
+
+namespace dspu::app {
+
+namespace {
+
+struct named_reason {
+  wait_reason reason;
+  std::string_view name;
+};
+
+constexpr std::array<named_reason, 5> reasons{{{wait_reason::rate_limit, "rate limit"},
+                                               {wait_reason::retry_after, "Retry-After"},
+                                               {wait_reason::circuit_open, "breaker"},
+                                               {wait_reason::backoff, "backoff"},
+                                               {wait_reason::concurrency, "concurrency"}}};
+
+std::string percentile_text(const histogram& of) {
+  return "p50 " + format_duration(of.percentile(0.5)) + "  p90 " + format_duration(of.percentile(0.9)) +
+         "  p99 " + format_duration(of.percentile(0.99)) + "  max " + format_duration(of.max());
+}
+
+void write_percentiles(json_writer& json, std::string_view name, const histogram& of) {
+  json.key(name);
+  json.begin_object();
+  json.member("count", of.count());
+  json.key("p50_ms");
+  json.milliseconds(of.percentile(0.5));
+  json.key("p90_ms");
+  json.milliseconds(of.percentile(0.9));
+  json.key("p99_ms");
+  json.milliseconds(of.percentile(0.99));
+  json.key("max_ms");
+  json.milliseconds(of.max());
+  json.end_object();
+}
+
+std::string wait_text(const wait_totals& waits) {
+  std::string text;
+  for (const auto& [reason, name] : reasons) {
+    if (waits[reason] < std::chrono::milliseconds(1)) continue;
+    if (!text.empty()) text += ", ";
+    text += std::string(name) + " " + format_duration(waits[reason]);
+  }
+  return text;
+}
+
+std::string times(std::uint64_t count) { return count == 1 ? "once" : std::to_string(count) + " times"; }
+
+}  // namespace
+
+void summary::add(const result_record& record) {
+  ++outcomes_[static_cast<std::size_t>(record.outcome)];
+  bytes_ += record.bytes;
+  for (const attempt_record& attempt : record.attempts) {
+    ++attempts_;
+    if (attempt.status != 0) ++statuses_[attempt.status];
+    exchanges_.add(attempt.duration);
+  }
+  if (record.attempts.empty()) return;
+  for (std::size_t i = 1; i < record.attempts.size(); ++i) {
+    const unsigned before = record.attempts[i - 1].status;
+    if (before < 300 || before >= 400) ++retries_;  // a redirect is no retry
+  }
+  requests_.add(record.total - record.queued);
+}
+
+void summary::add_transition(core::circuit_transition transition) {
+  // Back to open from half-open is the same outage.
+  if (transition.from == core::circuit_state::closed) ++breaker_opened_;
+  if (transition.to == core::circuit_state::closed) ++breaker_closed_;
+}
+
+std::uint64_t summary::finished() const {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : outcomes_) sum += count;
+  return sum - of(outcome::cancelled);
+}
+
+std::string summary::outcome_text() const {
+  std::string text;
+  for (std::size_t i = 0; i < outcome_count; ++i) {
+    if (outcomes_[i] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += std::string(to_string(static_cast<outcome>(i))) + " " + std::to_string(outcomes_[i]);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string summary::to_text(const run_facts& facts) const {
+  const double seconds = std::chrono::duration<double>(facts.elapsed).count();
+  const double rate = seconds > 0 ? static_cast<double>(finished()) / seconds : 0;
+  std::string text = "dspu fetch: " + std::to_string(finished()) + " requests in " +
+                     format_duration(facts.elapsed) + " (" + format_rate(rate) +
+                     "): " + std::to_string(of(outcome::ok)) + " ok, " + std::to_string(failed()) +
+                     " failed\n";
+  if (facts.resumed > 0)
+    text += "  resumed      " + std::to_string(facts.resumed) + " were finished before\n";
+  text += "  outcomes     " + outcome_text() + "\n";
+  text += "  attempts     " + std::to_string(attempts_) + ", " + std::to_string(retries_) +
+          " of them retries; " + format_bytes(bytes_) + " received\n";
+  if (requests_.count() > 0) {
+    text += "  per request  " + percentile_text(requests_) + "\n";
+    text += "  per attempt  " + percentile_text(exchanges_) + "\n";
+  }
+  const std::string waits = wait_text(facts.waits);
+  if (!waits.empty()) text += "  kept waiting " + waits + " (summed over origins)\n";
+  if (holds_ > 0) text += "  Retry-After  held an origin " + times(holds_) + "\n";
+  if (breaker_opened_ > 0) {
+    text += "  breakers     opened " + times(breaker_opened_) + ", closed " + times(breaker_closed_) + "\n";
+  }
+  if (facts.unsent > 0) text += "  not sent     " + std::to_string(facts.unsent) + " that had been read\n";
+  return text;
+}
+
+std::string summary::to_json(const run_facts& facts) const {
+  std::string text;
+  json_writer json(text);
+  json.begin_object();
+  json.member("v", 1u);
+  json.member("requests", finished());
+  json.member("ok", of(outcome::ok));
+  json.member("failed", failed());
+  json.member("resumed", facts.resumed);
+  json.member("unsent", facts.unsent);
+  json.key("outcomes");
+  json.begin_object();
+  for (std::size_t i = 0; i < outcome_count; ++i)
+    json.member(to_string(static_cast<outcome>(i)), outcomes_[i]);
+  json.end_object();
+  json.member("attempts", attempts_);
+  json.member("retries", retries_);
+  json.key("statuses");
+  json.begin_object();
+  for (const auto& [status, count] : statuses_) json.member(std::to_string(status), count);
+  json.end_object();
+  json.member("bytes", bytes_);
+  json.key("elapsed_ms");
+  json.milliseconds(facts.elapsed);
+  write_percentiles(json, "request_latency", requests_);
+  write_percentiles(json, "attempt_latency", exchanges_);
+  json.key("waiting_ms");
+  json.begin_object();
+  for (const auto& [reason, name] : reasons) {
+    json.key(to_string(reason));
+    json.milliseconds(facts.waits[reason]);
+  }
+  json.end_object();
+  json.member("holds", holds_);
+  json.member("breaker_opened", breaker_opened_);
+  json.member("breaker_closed", breaker_closed_);
+  json.member("exit_status", static_cast<unsigned>(facts.exit_status));
+  json.end_object();
+  text += '\n';
+  return text;
+}
+
+}  // namespace dspu::app
