@@ -44,8 +44,8 @@ void console::clear() {
   put(std::string(erase_line));
 }
 
-void console::say(const std::string& message) {
-  put(live_.empty() ? message + "\n" : std::string(erase_line) + message + "\n" + live_);
+void console::print(const std::string& lines) {
+  put(live_.empty() ? lines : std::string(erase_line) + lines + live_);
 }
 
 }  // namespace dspu::app

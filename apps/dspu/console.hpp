@@ -20,8 +20,10 @@ class console {
   void live(const std::string& line);
   // Takes the live line away.
   void clear();
-  // A message that stays, with its line feed. What standard error does not take is lost: no reason to fail.
-  void say(const std::string& message);
+  // A message of one line that stays. What standard error does not take is lost: no reason to fail.
+  void say(const std::string& message) { print(message + "\n"); }
+  // Whole lines that stay.
+  void print(const std::string& lines);
 
  private:
   void put(const std::string& text) const;

@@ -20,7 +20,7 @@ std::string digits(double value) {
   return print(value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f", value);
 }
 
-std::string two_digits(std::int64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
+std::string two_digits(std::int64_t value) { return print("%02.0f", static_cast<double>(value)); }
 
 }  // namespace
 
