@@ -1,0 +1,342 @@
+#include "dspu/options.hpp"
+
+#include "dspu/cli_option.hpp"
+#include "dspu/failure.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <random>
+#include <stdexcept>
+
+namespace dspu::app {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+std::function<std::uint64_t(std::string_view)> count_between(std::uint64_t low, std::uint64_t high) {
+  return [low, high](std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc{} && end == text.data() + text.size();
+    if (!whole || value < low || value > high) {
+      throw std::invalid_argument("'" + std::string(text) + "' is not a whole number from " +
+                                  std::to_string(low) + " to " + std::to_string(high));
+    }
+    return value;
+  };
+}
+
+nanoseconds parse_positive_duration(std::string_view text) {
+  const nanoseconds duration = parse_duration(text);
+  if (duration == nanoseconds::zero())
+    throw std::invalid_argument("'" + std::string(text) + "' is not more than 0");
+  return duration;
+}
+
+nanoseconds parse_duration_or_none(std::string_view text) {
+  return text == "none" ? nanoseconds::max() : parse_positive_duration(text);
+}
+
+std::uint64_t parse_size_or_none(std::string_view text) {
+  return text == "none" ? std::numeric_limits<std::uint64_t>::max() : parse_size(text);
+}
+
+double parse_multiplier(std::string_view text) {
+  double value = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const bool whole = error == std::errc{} && end == text.data() + text.size();
+  if (!whole || !(value >= 0 && value <= 1000)) {
+    throw std::invalid_argument("'" + std::string(text) + "' is not a number from 0 to 1000");
+  }
+  return value;
+}
+
+template <class Value, std::size_t Count>
+std::function<Value(std::string_view)> one_of(std::array<std::pair<std::string_view, Value>, Count> choices) {
+  return [choices](std::string_view text) {
+    std::string names;
+    for (const auto& [name, value] : choices) {
+      if (name == text) return value;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    throw std::invalid_argument("'" + std::string(text) + "' is none of " + names);
+  };
+}
+
+std::function<core::backoff_strategy(std::string_view)> parse_strategy() {
+  using core::backoff_strategy;
+  return one_of<backoff_strategy, 3>({{{"exponential", backoff_strategy::exponential},
+                                       {"linear", backoff_strategy::linear},
+                                       {"constant", backoff_strategy::constant}}});
+}
+
+std::function<core::jitter(std::string_view)> parse_jitter() {
+  using core::jitter;
+  return one_of<jitter, 4>({{{"full", jitter::full},
+                             {"equal", jitter::equal},
+                             {"decorrelated", jitter::decorrelated},
+                             {"none", jitter::none}}});
+}
+
+void add_input_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Input";
+  app.add_option("URL", o.urls, "What to fetch")->type_name("");
+  app.add_option("-i,--input", o.inputs,
+                 "A file of URLs or JSON lines; - is standard input, also taken if piped")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->group(group);
+  add_parsed_option(app, "-X,--method", o.method, parse_method,
+                    "Method of requests that name none; else GET, or POST with -d")
+      ->type_name("METHOD")
+      ->group(group);
+  app.add_option("-H,--header", o.headers, "Header of every request, as 'Name: value'; may be repeated")
+      ->type_name("HEADER")
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_option("-d,--data", o.data, "Body of requests that have none; @FILE takes it from a file")
+      ->type_name("DATA")
+      ->group(group);
+  app.add_flag("--strict", o.strict, "Send nothing if a line of input is wrong")->group(group);
+  app.add_flag("--dry-run", o.dry_run, "Read all input and print the plan for each origin; send nothing")
+      ->group(group);
+}
+
+void add_output_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Output";
+  app.add_option("-o,--output", o.output, "Where results go, a JSON line each; - is standard output")
+      ->type_name("FILE")
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--resume", o.resume, "Go on with the results in -o FILE; what is there is not fetched again")
+      ->group(group);
+  app.add_option("--save", o.save, "Write each body to a file in this directory")
+      ->type_name("DIR")
+      ->group(group);
+  add_parsed_option(app, "--inline-body", o.inline_body, parse_size,
+                    "Put bodies up to this size into the results")
+      ->type_name("SIZE")
+      ->group(group);
+  app.add_option("--failed-to", o.failed_to, "Write requests that failed here, in a form that -i reads")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--summary-json", o.summary_json, "Write the summary here as JSON")
+      ->type_name("FILE")
+      ->group(group);
+  auto* quiet = app.add_flag("-q,--quiet", o.quiet, "No progress, no summary")->group(group);
+  app.add_flag("-v,--verbose", o.verbose, "Explain every retry, every hold, every breaker")
+      ->group(group)
+      ->excludes(quiet);
+}
+
+void add_load_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Load";
+  add_parsed_option(app, "-j,--concurrency", o.concurrency, count_between(1, 100'000), "Requests out at once",
+                    "50")
+      ->type_name("N")
+      ->group(group);
+  add_parsed_option(app, "--host-concurrency", o.host_concurrency, count_between(1, 100'000),
+                    "The same for each origin", "8")
+      ->type_name("N")
+      ->group(group);
+  add_parsed_option(app, "-r,--rate", o.rate, parse_rate, "Attempts a second, or as 100/m, 5/15s; ,burst=B")
+      ->type_name("RATE")
+      ->group(group);
+  add_parsed_option(app, "--host-rate", o.host_rate, parse_rate, "The same for each origin")
+      ->type_name("RATE")
+      ->group(group);
+}
+
+void add_retry_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Retry";
+  add_parsed_option(app, "--max-attempts", o.max_attempts, count_between(1, 1000),
+                    "Attempts in all; 1 never retries", "3")
+      ->type_name("N")
+      ->group(group);
+  add_parsed_option(app, "--backoff", o.backoff.strategy, parse_strategy(), "exponential, linear or constant",
+                    "exponential")
+      ->type_name("KIND")
+      ->group(group);
+  add_parsed_option(app, "--base-delay", o.backoff.base_delay, parse_duration,
+                    "Wait before the second attempt", "1s")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--max-delay", o.backoff.max_delay, parse_duration, "Longest wait of the backoff",
+                    "60s")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--multiplier", o.backoff.multiplier, parse_multiplier, "Growth of the wait", "2")
+      ->type_name("X")
+      ->group(group);
+  add_parsed_option(app, "--jitter", o.backoff.jitter, parse_jitter(), "full, equal, decorrelated or none",
+                    "full")
+      ->type_name("KIND")
+      ->group(group);
+  add_parsed_option(app, "--retry-on", o.retry, parse_retry_on,
+                    "Statuses, and connect, reset, timeout, dns, tls, protocol; or none",
+                    std::string(default_retry_on))
+      ->type_name("LIST")
+      ->group(group);
+  app.add_flag("--retry-unsafe", o.retry_unsafe, "Retry POST and the like too, which may then be done twice")
+      ->group(group);
+  add_parsed_option(app, "--retry-after-max", o.retry_after_max, parse_duration,
+                    "Fail at once where a Retry-After asks for more", "5m")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--max-failures", o.max_failures, count_between(1, 1'000'000'000),
+                    "Stop the run after so many failed requests")
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_breaker_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Breaker (one for each origin)";
+  add_parsed_option(app, "--breaker-failures", o.breaker_failures, count_between(1, 1'000'000),
+                    "Failures in a row that open it", "5")
+      ->type_name("N")
+      ->group(group);
+  add_parsed_option(app, "--breaker-successes", o.breaker_successes, count_between(1, 1'000'000),
+                    "Successes that close it again", "2")
+      ->type_name("N")
+      ->group(group);
+  add_parsed_option(app, "--breaker-timeout", o.breaker_timeout, parse_positive_duration,
+                    "How long it stays open before it is tried", "30s")
+      ->type_name("TIME")
+      ->group(group);
+  app.add_flag("--no-breaker", o.no_breaker, "None at all")->group(group);
+}
+
+void add_time_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Time";
+  add_parsed_option(app, "--connect-timeout", o.connect_timeout, parse_positive_duration,
+                    "For a connection to stand", "5s")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--timeout", o.timeout, parse_positive_duration, "For an attempt", "30s")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--deadline", o.deadline, parse_duration_or_none,
+                    "For a request, from its first attempt, or while parked behind an open breaker; or none",
+                    "5m")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--max-time", o.max_time, parse_duration_or_none, "For the run; or none", "none")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--grace", o.grace, parse_duration, "For what is out when the run is interrupted",
+                    "10s")
+      ->type_name("TIME")
+      ->group(group);
+}
+
+void add_network_options(CLI::App& app, fetch_options& o) {
+  const std::string group = "Network";
+  app.add_option("--cacert", o.cacert, "PEM file of the certificates to trust")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_flag("-k,--insecure", o.insecure, "Accept any certificate")->group(group);
+  add_parsed_option(app, "--max-redirects", o.max_redirects, count_between(0, 1000), "0 follows none", "10")
+      ->type_name("N")
+      ->group(group);
+  add_parsed_option(app, "--max-body", o.max_body, parse_size_or_none,
+                    "Longest body, after inflation; or none", "1GiB")
+      ->type_name("SIZE")
+      ->group(group);
+  app.add_option("--proxy", o.proxy, "HTTP proxy; '' for none; else as http_proxy, https_proxy, no_proxy say")
+      ->type_name("URL")
+      ->group(group);
+}
+
+std::string read_data(const std::string& data) {
+  if (!data.starts_with('@')) return data;
+  const std::string path = data.substr(1);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw usage_error("--data: cannot read '" + path + "'");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+void add_fetch_options(CLI::App& app, fetch_options& options) {
+  add_input_options(app, options);
+  add_output_options(app, options);
+  add_load_options(app, options);
+  add_retry_options(app, options);
+  add_breaker_options(app, options);
+  add_time_options(app, options);
+  add_network_options(app, options);
+}
+
+void check(fetch_options& options, bool stdin_is_piped) {
+  if (options.urls.empty() && options.inputs.empty()) {
+    if (!stdin_is_piped)
+      throw usage_error("nothing to fetch: give URLs, -i FILE, or pipe a list into standard input");
+    options.inputs.emplace_back("-");
+  }
+  if (options.resume && options.output == "-") {
+    throw usage_error(
+        "--resume needs -o FILE: the results in it say what is finished, and a pipe cannot be read back");
+  }
+  for (const std::string& name : options.inputs) {
+    if (name != "-" && (name == options.output || name == options.failed_to)) {
+      throw usage_error("'" + name + "' is input and cannot be output as well");
+    }
+  }
+  if (!options.failed_to.empty() && options.failed_to == options.output) {
+    throw usage_error("--failed-to and --output cannot both be '" + options.output + "'");
+  }
+}
+
+input_options to_input_options(const fetch_options& options) {
+  input_options made;
+  made.urls = options.urls;
+  made.files = options.inputs;
+  made.defaults.method = options.method;
+  if (options.data) made.defaults.body = read_data(*options.data);
+  for (const std::string& header : options.headers) {
+    try {
+      made.defaults.headers.push_back(parse_header(header));
+    } catch (const std::invalid_argument& error) {
+      throw usage_error(std::string("--header: ") + error.what());
+    }
+  }
+  return made;
+}
+
+engine_options to_engine_options(const fetch_options& options) {
+  engine_options made;
+  flow_options& flow = made.flow;
+  scheduler_options& load = flow.scheduling;
+  load.concurrency = options.concurrency;
+  load.rate = options.rate;
+  load.origin.concurrency = options.host_concurrency;
+  load.origin.rate = options.host_rate;
+  load.origin.breaker =
+      core::breaker_options{.failure_threshold = static_cast<std::int64_t>(options.breaker_failures),
+                            .success_threshold = static_cast<std::int64_t>(options.breaker_successes),
+                            .timeout = options.breaker_timeout};
+  if (options.no_breaker) load.origin.breaker.reset();
+  load.retry_after_max = options.retry_after_max;
+  load.deadline = options.deadline;
+  flow.retry = options.retry;
+  flow.retry.unsafe = options.retry_unsafe;
+  flow.plan = core::retry_plan(static_cast<std::int64_t>(options.max_attempts), options.backoff,
+                               options.retry_after_max);
+  flow.timeout = options.timeout;
+  flow.max_redirects = static_cast<unsigned>(options.max_redirects);
+  flow.bodies = {options.save, options.inline_body};
+  flow.seed = std::random_device{}();
+  made.max_time = options.max_time;
+  // Enough to keep everybody busy, whatever -j says.
+  made.look_ahead = std::max<std::size_t>(made.look_ahead, 2 * options.concurrency);
+  return made;
+}
+
+}  // namespace dspu::app

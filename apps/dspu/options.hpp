@@ -1,0 +1,82 @@
+// Everything that `dspu fetch` can be told on the command line.
+#pragma once
+
+#include "dspu/classify.hpp"
+#include "dspu/core/backoff.hpp"
+#include "dspu/engine.hpp"
+#include "dspu/input.hpp"
+#include "dspu/parse.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace dspu::app {
+
+struct fetch_options {
+  // input
+  std::vector<std::string> urls;
+  std::vector<std::string> inputs;
+  std::optional<std::string> method;
+  std::vector<std::string> headers;
+  std::optional<std::string> data;
+  bool strict = false;
+  bool dry_run = false;
+  // output
+  std::string output = "-";
+  bool resume = false;
+  std::string save;
+  std::optional<std::uint64_t> inline_body;
+  std::string failed_to;
+  std::string summary_json;
+  bool quiet = false;
+  bool verbose = false;
+  // load
+  std::uint64_t concurrency = 50;
+  std::uint64_t host_concurrency = 8;
+  std::optional<rate_spec> rate;
+  std::optional<rate_spec> host_rate;
+  // retry
+  std::uint64_t max_attempts = 3;
+  core::backoff_options backoff{};
+  retry_rules retry = parse_retry_on(default_retry_on);
+  bool retry_unsafe = false;
+  std::chrono::nanoseconds retry_after_max = std::chrono::minutes(5);
+  std::optional<std::uint64_t> max_failures;
+  // breaker
+  bool no_breaker = false;
+  std::uint64_t breaker_failures = 5;
+  std::uint64_t breaker_successes = 2;
+  std::chrono::nanoseconds breaker_timeout = std::chrono::seconds(30);
+  // time
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
+  std::chrono::nanoseconds timeout = std::chrono::seconds(30);
+  std::chrono::nanoseconds deadline = std::chrono::minutes(5);
+  std::chrono::nanoseconds max_time = std::chrono::nanoseconds::max();
+  std::chrono::nanoseconds grace = std::chrono::seconds(10);
+  // network
+  std::string cacert;
+  bool insecure = false;
+  std::uint64_t max_redirects = 10;
+  std::uint64_t max_body = std::uint64_t{1} << 30;
+  std::optional<std::string> proxy;
+};
+
+// The options, in groups, bound to `options`, which must live as long as `app`.
+void add_fetch_options(CLI::App& app, fetch_options& options);
+
+// What no single option can know. `stdin_is_piped`: standard input is a file or a pipe.
+// Throws: usage_error.
+void check(fetch_options& options, bool stdin_is_piped);
+
+// What the parts of a run are told. Throws: usage_error.
+input_options to_input_options(const fetch_options& options);
+engine_options to_engine_options(const fetch_options& options);
+
+}  // namespace dspu::app

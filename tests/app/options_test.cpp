@@ -1,0 +1,142 @@
+#include "dspu/options.hpp"
+
+#include "app/temporary_directory.hpp"
+#include "dspu/failure.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace dspu::app;
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+fetch_options parsed(std::vector<std::string> arguments) {
+  fetch_options options;
+  CLI::App app;
+  add_fetch_options(app, options);
+  std::ranges::reverse(arguments);  // as CLI11 takes them
+  app.parse(arguments);
+  return options;
+}
+
+std::string refusal(std::vector<std::string> arguments) {
+  try {
+    parsed(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(FetchOptions, HasTheDefaultsThatHelpShows) {
+  fetch_options untouched;
+  const fetch_options o = parsed({"http://h"});
+  EXPECT_EQ(o.concurrency, 50u);
+  EXPECT_EQ(o.host_concurrency, 8u);
+  EXPECT_EQ(o.max_attempts, 3u);
+  EXPECT_EQ(o.retry, parse_retry_on("408,425,429,500,502,503,504,connect,reset,timeout"));
+  EXPECT_EQ(o.backoff.base_delay, 1s);
+  EXPECT_EQ(o.backoff.max_delay, 60s);
+  EXPECT_EQ(o.retry_after_max, 5min);
+  EXPECT_EQ(o.breaker_failures, 5u);
+  EXPECT_EQ(o.breaker_successes, 2u);
+  EXPECT_EQ(o.breaker_timeout, 30s);
+  EXPECT_EQ(o.connect_timeout, 5s);
+  EXPECT_EQ(o.timeout, 30s);
+  EXPECT_EQ(o.deadline, 5min);
+  EXPECT_EQ(o.max_time, std::chrono::nanoseconds::max());
+  EXPECT_EQ(o.max_redirects, 10u);
+  EXPECT_EQ(o.output, "-");
+}
+
+TEST(FetchOptions, ReadsEveryGroup) {
+  const fetch_options o = parsed(
+      {"-i",         "list",      "-j",         "7",        "--host-rate",   "100/m,burst=3", "-r",
+       "5/15s",      "--backoff", "linear",     "--jitter", "none",          "--multiplier",  "1.5",
+       "--deadline", "none",      "--max-time", "2h",       "--inline-body", "64k",           "-H",
+       "A: b",       "-H",        "C: d",       "http://h", "--retry-on",    "503",           "--no-breaker",
+       "--resume",   "-o",        "out"});
+  EXPECT_THAT(o.inputs, ElementsAre("list"));
+  EXPECT_THAT(o.urls, ElementsAre("http://h"));
+  EXPECT_THAT(o.headers, ElementsAre("A: b", "C: d"));
+  EXPECT_EQ(o.concurrency, 7u);
+  EXPECT_EQ(o.host_rate, (rate_spec{100, 1min, 3.0}));
+  EXPECT_EQ(o.rate, (rate_spec{5, 15s, {}}));
+  EXPECT_EQ(o.backoff.strategy, dspu::core::backoff_strategy::linear);
+  EXPECT_EQ(o.backoff.jitter, dspu::core::jitter::none);
+  EXPECT_EQ(o.deadline, std::chrono::nanoseconds::max());
+  EXPECT_EQ(o.max_time, 2h);
+  EXPECT_EQ(o.inline_body, 65536u);
+  EXPECT_TRUE(o.no_breaker);
+  const engine_options made = to_engine_options(o);
+  EXPECT_FALSE(made.flow.scheduling.origin.breaker.has_value());
+  EXPECT_EQ(made.flow.scheduling.concurrency, 7u);
+  EXPECT_EQ(made.max_time, 2h);
+}
+
+TEST(FetchOptions, NamesTheFlagTheValueAndTheRange) {
+  EXPECT_THAT(refusal({"-j", "0"}),
+              AllOf(HasSubstr("--concurrency"), HasSubstr("'0'"), HasSubstr("1 to 100000")));
+  EXPECT_THAT(refusal({"--timeout", "30"}),
+              AllOf(HasSubstr("--timeout"), HasSubstr("'30'"), HasSubstr("30s")));
+  EXPECT_THAT(refusal({"--timeout", "0"}), AllOf(HasSubstr("--timeout"), HasSubstr("more than 0")));
+  EXPECT_THAT(refusal({"--host-rate", "fast"}), AllOf(HasSubstr("--host-rate"), HasSubstr("'fast'")));
+  EXPECT_THAT(refusal({"--backoff", "cubic"}),
+              AllOf(HasSubstr("--backoff"), HasSubstr("exponential, linear")));
+  EXPECT_THAT(refusal({"--retry-on", "200"}),
+              AllOf(HasSubstr("--retry-on"), HasSubstr("'200'"), HasSubstr("400 to 599")));
+  EXPECT_THAT(refusal({"--multiplier", "nan"}), AllOf(HasSubstr("--multiplier"), HasSubstr("0 to 1000")));
+  EXPECT_THAT(refusal({"-X", "G T"}), AllOf(HasSubstr("--method"), HasSubstr("'G T'")));
+  EXPECT_NE(refusal({"-q", "-v"}), "accepted");
+  EXPECT_NE(refusal({"--no-such-flag"}), "accepted");
+}
+
+std::string contradiction(fetch_options options, bool piped) {
+  try {
+    check(options, piped);
+  } catch (const usage_error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(FetchOptions, FindsContradictions) {
+  EXPECT_THAT(contradiction({}, false), HasSubstr("nothing to fetch"));
+  EXPECT_EQ(contradiction({}, true), "accepted");
+  EXPECT_THAT(contradiction(parsed({"http://h", "--resume"}), false), HasSubstr("--resume needs -o FILE"));
+  EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "a"}), false), HasSubstr("'a' is input"));
+  EXPECT_THAT(contradiction(parsed({"-i", "a", "--failed-to", "a"}), false), HasSubstr("'a' is input"));
+  EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "b", "--failed-to", "b"}), false),
+              HasSubstr("cannot both"));
+}
+
+TEST(FetchOptions, TakesPipedInputOnlyWhenThereIsNoOther) {
+  fetch_options none;
+  check(none, true);
+  EXPECT_THAT(none.inputs, ElementsAre("-"));
+  fetch_options some = parsed({"http://h"});
+  check(some, true);
+  EXPECT_TRUE(some.inputs.empty());
+}
+
+TEST(FetchOptions, ReadsTheBodyFromAFile) {
+  dspu::app::testing::temporary_directory directory;
+  dspu::app::testing::write_file(directory / "body", "from a file\n");
+  EXPECT_EQ(to_input_options(parsed({"http://h", "-d", "@" + (directory / "body")})).defaults.body,
+            "from a file\n");
+  EXPECT_EQ(to_input_options(parsed({"http://h", "-d", "plain"})).defaults.body, "plain");
+  EXPECT_THROW(to_input_options(parsed({"http://h", "-d", "@/nonexistent"})), usage_error);
+  EXPECT_THROW(to_input_options(parsed({"http://h", "-H", "no colon"})), usage_error);
+}
+
+}  // namespace
