@@ -1,3 +1,40 @@
-#include <cstdio>
+// The `dspu` program: hands the command line to its subcommands.
 
-int main() { std::puts("dspu"); }
+#include "dspu/core/version.hpp"
+#include "dspu/exit_status.hpp"
+#include "dspu/fetch_command.hpp"
+#include "dspu/serve_command.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace {
+
+std::string version() {
+  return "dspu " + std::to_string(DSPU_VERSION_MAJOR) + "." + std::to_string(DSPU_VERSION_MINOR) + "." +
+         std::to_string(DSPU_VERSION_PATCH);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("dspu: requests that get through, and a server to try them on", "dspu");
+  app.set_version_flag("--version", version());
+  app.require_subcommand(1);
+  int exit_status = 0;
+  dspu::app::add_fetch_command(app, exit_status);
+  dspu::app::add_serve_command(app, exit_status);
+  try {
+    app.parse(argc, argv);
+    return exit_status;
+  } catch (const CLI::ParseError& error) {
+    // --help and --version arrive here too, with status 0.
+    return app.exit(error) == 0 ? 0 : dspu::app::exit_usage;
+  } catch (const std::exception& error) {
+    std::cerr << "dspu: " << error.what() << "\n";
+    return dspu::app::exit_io;
+  }
+}

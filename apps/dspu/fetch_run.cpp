@@ -1,0 +1,239 @@
+#include "dspu/fetch_run.hpp"
+
+#include "dspu/descriptor_limit.hpp"
+#include "dspu/format.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+namespace dspu::app {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr std::uint64_t problems_shown = 10;
+
+http_client_options client_options(const fetch_options& options, std::size_t idle) {
+  http_client_options client;
+  client.connect_timeout = options.connect_timeout;
+  client.insecure = options.insecure;
+  client.cacert = options.cacert;
+  client.proxy = options.proxy;
+  client.max_body = options.max_body;
+  client.max_idle = idle;
+  client.max_idle_per_origin = std::min<std::size_t>(idle, options.host_concurrency);
+  return client;
+}
+
+// Lowers -j to what the system allows, and says so.
+connection_budget budget_for(const fetch_options& options, console& out) {
+  const std::size_t limit = raise_descriptor_limit();
+  const connection_budget budget = fit_connections(limit, options.concurrency);
+  if (budget.concurrency < options.concurrency) {
+    out.say("dspu fetch: warning: only " + std::to_string(limit) +
+            " files may be open (ulimit -n); --concurrency is " + std::to_string(budget.concurrency) +
+            " instead of " + std::to_string(options.concurrency));
+  }
+  return budget;
+}
+
+engine_options limited(const fetch_options& options, const connection_budget& budget) {
+  engine_options made = to_engine_options(options);
+  made.flow.scheduling.concurrency = budget.concurrency;
+  return made;
+}
+
+std::string_view name_of(core::circuit_state state) {
+  switch (state) {
+    case core::circuit_state::closed:
+      return "closed";
+    case core::circuit_state::open:
+      return "open";
+    case core::circuit_state::half_open:
+      return "half-open";
+  }
+  return "unknown";
+}
+
+std::string last_attempt(const job& of) {
+  const attempt_record& last = of.attempts.back();
+  return last.error.empty() ? "status " + std::to_string(last.status) : last.error;
+}
+
+}  // namespace
+
+fetch_run::fetch_run(const fetch_options& options)
+    : options_(options),
+      budget_(budget_for(options, console_)),
+      input_(to_input_options(options)),
+      output_(options),
+      signals_(loop_, SIGINT, SIGTERM),
+      ticker_(loop_),
+      client_(loop_.get_executor(), client_options(options, budget_.idle)),
+      engine_(loop_.get_executor(), limited(options, budget_), source(), client_, *this) {
+  if (!options.summary_json.empty()) summary_json_.emplace(line_writer::truncate(options.summary_json));
+}
+
+// Makes the filter of --resume on first use: the engine wants its source before the constructor's body runs.
+request_source& fetch_run::source() {
+  if (output_.finished() == nullptr) return input_;
+  if (!resumed_) {
+    auto list_again = [this](const input_item& item) { output_.write_failed(item.id, item.request); };
+    resumed_.emplace(input_, *output_.finished(), std::move(list_again));
+  }
+  return *resumed_;
+}
+
+int fetch_run::run() {
+  if (output_.finished() != nullptr && !options_.quiet) {
+    std::string message =
+        "dspu fetch: resuming: " + std::to_string(output_.finished()->size()) + " are finished";
+    if (output_.torn_bytes() > 0)
+      message += "; a torn line of " + std::to_string(output_.torn_bytes()) + " bytes is cut off";
+    console_.say(message);
+  }
+  wait_for_signal();
+  if (!options_.quiet) show_progress_later();
+  auto ended = [this](std::exception_ptr error) {
+    error_ = error;
+    signals_.cancel();
+    ticker_.cancel();
+    client_.close();
+  };
+  boost::asio::co_spawn(loop_, engine_.run(), std::move(ended));
+  loop_.run();
+  console_.clear();
+  return end();
+}
+
+void fetch_run::on_result(const result_record& record, const http_request& request) {
+  summary_.add(record);
+  output_.write(record, request);
+  if (record.outcome == outcome::invalid_input) {
+    complain(record.error);
+    if (options_.strict) engine_.stop(options_.grace);
+  } else if (options_.verbose && !record.ok()) {
+    console_.say(record.url + ": " + std::string(to_string(record.outcome)) +
+                 (record.status != 0 ? " (status " + std::to_string(record.status) + ")" : "") +
+                 (record.error.empty() ? "" : ": " + record.error));
+  }
+  const bool enough = options_.max_failures && summary_.failed() >= *options_.max_failures;
+  if (!enough || engine_.stopped()) return;
+  end_.stopped = true;
+  console_.say("dspu fetch: " + std::to_string(summary_.failed()) +
+               " requests have failed (--max-failures); stopping");
+  engine_.stop(options_.grace);
+}
+
+void fetch_run::complain(const std::string& problem) {
+  end_.wrong_input = true;
+  ++problems_;
+  if (problems_ <= problems_shown || options_.verbose) console_.say("dspu fetch: " + problem);
+  if (problems_ == problems_shown && !options_.verbose)
+    console_.say("dspu fetch: further wrong lines are only in the results");
+}
+
+void fetch_run::on_retry(const job& again, core::duration delay, core::retry_reason reason) {
+  if (!options_.verbose) return;
+  const bool held = reason == core::retry_reason::server_hint;
+  console_.say(again.request.url + ": attempt " + std::to_string(again.retry.attempt()) + " in " +
+               format_duration(delay) + (held ? " (Retry-After)" : " (backoff)") + " after " +
+               last_attempt(again));
+}
+
+void fetch_run::on_hold(std::string_view origin, core::duration duration) {
+  summary_.add_hold();
+  if (options_.verbose)
+    console_.say(std::string(origin) + " held " + format_duration(duration) + " by Retry-After");
+}
+
+void fetch_run::on_breaker(std::string_view origin, core::circuit_transition transition) {
+  summary_.add_transition(transition);
+  if (!options_.verbose) return;
+  std::string message = std::string(origin) + ": breaker " + std::string(name_of(transition.to));
+  if (transition.to == core::circuit_state::open) {
+    message += " for " + format_duration(options_.breaker_timeout) + "; its requests are parked";
+  }
+  console_.say(message);
+}
+
+void fetch_run::wait_for_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int number) {
+    if (error) return;
+    on_signal(number);
+    wait_for_signal();
+  });
+}
+
+void fetch_run::on_signal(int number) {
+  ++signals_seen_;
+  end_.signal = number;
+  if (signals_seen_ == 1) {
+    console_.say("dspu fetch: stopping; " + std::to_string(engine_.in_flight()) +
+                 " requests are out and have " + format_duration(options_.grace) + " (again: at once)");
+    engine_.stop(options_.grace);
+  } else if (signals_seen_ == 2) {
+    engine_.stop(nanoseconds::zero());
+  } else {
+    // Nothing is lost: lines are written whole, and what is out was not finished.
+    std::_Exit(128 + number);
+  }
+}
+
+void fetch_run::show_progress_later() {
+  const auto period =
+      console_.is_terminal() ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10'000);
+  ticker_.expires_after(period);
+  ticker_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    const std::string line = progress_line(view(), console_.has_colour());
+    console_.is_terminal() ? console_.live(line) : console_.say("dspu fetch: " + line);
+    show_progress_later();
+  });
+}
+
+progress_view fetch_run::view() {
+  progress_view now;
+  now.counts = engine_.counts();
+  now.expected = source().expected();
+  now.expected_is_exact = engine_.input_ended();
+  now.in_flight = engine_.in_flight();
+  now.origins = engine_.census();
+  now.elapsed = engine_.elapsed();
+  now.rate = meter_.update(now.counts.done(), now.elapsed);
+  now.stopping = engine_.stopped();
+  return now;
+}
+
+int fetch_run::end() {
+  if (engine_.out_of_time()) end_.stopped = true;
+  const std::uint64_t earlier_failures = output_.finished() != nullptr ? output_.finished()->failures() : 0;
+  end_.failures = summary_.failed() + earlier_failures > 0;
+  run_facts facts;
+  facts.elapsed = engine_.elapsed();
+  facts.waits = engine_.waits();
+  facts.resumed = resumed_ ? resumed_->skipped() : 0;
+  facts.unsent = engine_.counts().unsent;
+  facts.exit_status = error_ ? exit_io : exit_status_of(end_);
+  if (!options_.quiet) console_.print(summary_.to_text(facts));
+  if (summary_json_) summary_json_->write(summary_.to_json(facts));
+  if (error_) std::rethrow_exception(error_);
+  say_strangers();
+  return facts.exit_status;
+}
+
+// Results of requests that this input does not hold: it has changed since, or it is another one.
+void fetch_run::say_strangers() {
+  if (!resumed_ || !engine_.input_ended()) return;
+  const std::uint64_t strangers = output_.finished()->size() - resumed_->skipped();
+  if (strangers == 0) return;
+  console_.say("dspu fetch: warning: " + std::to_string(strangers) + " results in " + options_.output +
+               " belong to no request of this input");
+}
+
+}  // namespace dspu::app

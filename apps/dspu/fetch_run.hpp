@@ -1,0 +1,69 @@
+// One run of `dspu fetch`: puts input, engine, client, output, progress and signals together.
+#pragma once
+
+#include "dspu/console.hpp"
+#include "dspu/descriptor_limit.hpp"
+#include "dspu/engine.hpp"
+#include "dspu/exit_status.hpp"
+#include "dspu/http_client.hpp"
+#include "dspu/input.hpp"
+#include "dspu/options.hpp"
+#include "dspu/progress.hpp"
+#include "dspu/result_output.hpp"
+#include "dspu/resumed_source.hpp"
+#include "dspu/summary.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <optional>
+
+namespace dspu::app {
+
+class fetch_run final : flow_observer {
+ public:
+  // Opens everything. Throws: usage_error, io_error, std::invalid_argument.
+  explicit fetch_run(const fetch_options& options);
+
+  // Runs to the end, with progress and summary on standard error. Returns the exit status. Throws: io_error.
+  int run();
+
+ private:
+  void on_result(const result_record& record, const http_request& request) override;
+  void on_retry(const job& again, core::duration delay, core::retry_reason reason) override;
+  void on_hold(std::string_view origin, core::duration duration) override;
+  void on_breaker(std::string_view origin, core::circuit_transition transition) override;
+
+  request_source& source();
+  void complain(const std::string& problem);
+  void wait_for_signal();
+  void on_signal(int number);
+  void show_progress_later();
+  progress_view view();
+  int end();
+  void say_strangers();
+
+  const fetch_options& options_;
+  console console_;
+  connection_budget budget_;
+  input input_;  // opened first: a wrong name must not cost the results of an earlier run
+  result_output output_;
+  std::optional<line_writer> summary_json_;
+  std::optional<resumed_source> resumed_;
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer ticker_;
+  http_client client_;
+  engine engine_;
+  summary summary_;
+  rate_meter meter_;
+  run_end end_;
+  std::uint64_t problems_ = 0;
+  int signals_seen_ = 0;
+  std::exception_ptr error_;
+};
+
+}  // namespace dspu::app

@@ -1,0 +1,31 @@
+#include "dspu/result_output.hpp"
+
+#include "dspu/request_line.hpp"
+
+namespace dspu::app {
+
+result_output::result_output(const fetch_options& options) : results_(open_results(options)) {
+  // Also with --resume: reading the input again lists the failures of earlier runs anew.
+  if (!options.failed_to.empty()) failed_.emplace(line_writer::truncate(options.failed_to));
+}
+
+line_writer result_output::open_results(const fetch_options& options) {
+  if (options.output == "-") return line_writer::standard_output();
+  if (!options.resume) return new_results(options.output);
+  resumed_results resumed = resume_results(options.output);
+  finished_.emplace(std::move(resumed.finished));
+  torn_bytes_ = resumed.torn_bytes;
+  return std::move(resumed.writer);
+}
+
+void result_output::write(const result_record& record, const http_request& request) {
+  if (record.outcome == outcome::cancelled && results_.regular()) return;
+  results_.write(to_json_line(record));
+  if (!record.ok() && record.outcome != outcome::invalid_input) write_failed(record.id, request);
+}
+
+void result_output::write_failed(std::string_view id, const http_request& request) {
+  if (failed_ && !request.url.empty()) failed_->write(to_request_line(id, request) + "\n");
+}
+
+}  // namespace dspu::app

@@ -1,0 +1,40 @@
+// Where results go: a line each to the output, and what failed to the file that -i reads again.
+#pragma once
+
+#include "dspu/line_writer.hpp"
+#include "dspu/options.hpp"
+#include "dspu/record.hpp"
+#include "dspu/request_source.hpp"
+#include "dspu/results_file.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace dspu::app {
+
+class result_output {
+ public:
+  // Opens the files. Throws: usage_error, io_error.
+  explicit result_output(const fetch_options& options);
+
+  // A cancelled request leaves no line in a file, so that --resume does it again; in a pipe, its line is all
+  // there is. Throws: io_error.
+  void write(const result_record& record, const http_request& request);
+  // A request that an earlier run finished without success.
+  void write_failed(std::string_view id, const http_request& request);
+
+  // What --resume found; nothing without it.
+  const finished_requests* finished() const { return finished_ ? &*finished_ : nullptr; }
+  std::uint64_t torn_bytes() const { return torn_bytes_; }
+
+ private:
+  line_writer open_results(const fetch_options& options);
+
+  std::optional<finished_requests> finished_;
+  std::uint64_t torn_bytes_ = 0;
+  line_writer results_;
+  std::optional<line_writer> failed_;
+};
+
+}  // namespace dspu::app
