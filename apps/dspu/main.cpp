@@ -1,6 +1,7 @@
 // The `dspu` program: hands the command line to its subcommands.
 
 #include "dspu/core/version.hpp"
+#include "dspu/demo_command.hpp"
 #include "dspu/exit_status.hpp"
 #include "dspu/fetch_command.hpp"
 #include "dspu/serve_command.hpp"
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   dspu::app::add_fetch_command(app, exit_status);
   dspu::app::add_serve_command(app, exit_status);
+  dspu::app::add_demo_command(app, exit_status);
   try {
     app.parse(argc, argv);
     return exit_status;

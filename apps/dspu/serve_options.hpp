@@ -69,8 +69,8 @@ struct serve_options {
   bool announce_close = true;             // … with Connection: close in the last answer, or without a word
 
   // PEM files; both or neither. With them the server speaks TLS.
-  std::string certificate;
-  std::string private_key;
+  std::string certificate{};
+  std::string private_key{};
 };
 
 // Throws: std::invalid_argument naming the option, its value and its range.
