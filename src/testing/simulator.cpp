@@ -106,6 +106,19 @@ void simulator::run() {
   rethrow_task_error();
 }
 
+bool simulator::step() {
+  for (;;) {
+    context_.restart();
+    if (context_.poll_one() > 0) return true;
+    const auto made = jump(manual_clock::time_point::max());
+    if (made == progress::waits_for_threads) {
+      if (context_.run_one_for(std::chrono::milliseconds{10}) > 0) return true;
+    } else if (made == progress::nothing_armed && !threads_are_busy()) {
+      return false;
+    }
+  }
+}
+
 void simulator::run_until(manual_clock::duration elapsed_at_end) {
   const auto end = start_ + elapsed_at_end;
   drain();

@@ -93,6 +93,21 @@ TEST(Simulator, StopsAtTheInstantAskedFor) {
   EXPECT_EQ(sim.elapsed(), 1h + 2s);
 }
 
+TEST(Simulator, StepsFromOneFunctionToTheNext) {
+  simulator sim;
+  std::vector<int> notes;
+  sim.spawn(note_after(2s, notes, 1));
+  EXPECT_TRUE(sim.step());  // up to its sleep
+  EXPECT_EQ(sim.elapsed(), 0s);
+  EXPECT_TRUE(notes.empty());
+  EXPECT_TRUE(sim.step());
+  EXPECT_EQ(sim.elapsed(), 2s);
+  EXPECT_THAT(notes, ::testing::ElementsAre(1));
+  while (sim.step()) {
+  }
+  EXPECT_EQ(sim.tasks(), 0U);
+}
+
 TEST(Simulator, RefusesASecondOne) {
   simulator sim;
   EXPECT_THROW(simulator{}, std::logic_error);

@@ -66,6 +66,10 @@ class simulator {
   // Throws: simulation_stuck; the first error of a spawned task.
   void run();
 
+  // Runs one function of the event loop, after a jump to the nearest deadline if none is ready. False if there is none
+  // and no timer is armed. For tests that look at, or cancel, what they test between any two steps of it.
+  bool step();
+
   // Runs until the time is start + `elapsed`; what is due at that instant is done.
   void run_until(manual_clock::duration elapsed);
   void run_for(manual_clock::duration d) { run_until(elapsed() + d); }
