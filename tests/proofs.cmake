@@ -1,0 +1,18 @@
+# The checks of whole promises rather than of single functions (docs/testing.md): a program each.
+
+# replay_traces FILE…: scenarios recorded from the reference. The repository holds a sample of them.
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json)
+file(GLOB dspu_replays CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/traces/*.cpp)
+add_executable(replay_traces ${dspu_replays})
+dspu_compile_options(replay_traces)
+target_include_directories(replay_traces PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(replay_traces PRIVATE dspu::testing Boost::json)
+set(dspu_trace_folders sample=${CMAKE_CURRENT_LIST_DIR}/traces/sample full=${PROJECT_SOURCE_DIR}/../shared/traces)
+foreach(entry IN LISTS dspu_trace_folders)
+  string(REGEX MATCH "^([^=]+)=(.*)$" unused "${entry}")
+  set(name ${CMAKE_MATCH_1})
+  file(GLOB traces CONFIGURE_DEPENDS ${CMAKE_MATCH_2}/*.jsonl)
+  if(traces)
+    add_test(NAME Traces.${name} COMMAND replay_traces ${traces})
+  endif()
+endforeach()
