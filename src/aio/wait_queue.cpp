@@ -43,6 +43,13 @@ waiter::waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, const asi
       amount_(amount),
       on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}
 
+void waiter_owner::operator()(waiter* w) const {
+  const auto queue = w->granted_ ? w->queue_ : nullptr;
+  const auto amount = w->amount_;
+  w->discard();
+  if (queue) queue->give_back(amount);
+}
+
 waiter_list::~waiter_list() {
   while (!empty()) pop_front();
 }
@@ -56,6 +63,7 @@ waiter_ptr waiter_list::pop_front() {
 void waiter_list::complete(error_code ec, const asio::execution_context* here) {
   while (!empty()) {
     auto w = pop_front();
+    w->granted_ = !ec;
     if (here != nullptr && w->on_loop_ && &asio::query(w->executor_, asio::execution::context) == here) {
       try {
         w.release()->complete(ec);

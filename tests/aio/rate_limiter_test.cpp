@@ -309,6 +309,48 @@ TEST_F(RateLimiter, PassesMoveOnlyArgumentsAndResults) {
   EXPECT_EQ(*sim.run(l.call(same, std::make_unique<int>(5))), 5);
 }
 
+TEST_F(RateLimiter, TakesBackATokenWhoseTakerIsDestroyedBeforeItHears) {
+  limiter l{{.rate = 1, .capacity = 2.0}};
+  {
+    asio::io_context doomed{1};
+    l.async_acquire(2, asio::bind_executor(doomed.get_executor(), [](error_code) { FAIL() << "never runs"; }));
+    EXPECT_EQ(l.tokens(), 0);
+    start(l, 1, 7);
+    sim.run_for(0s);
+    EXPECT_EQ(l.waiters(), 1U);
+  }
+  sim.run_for(0s);
+  EXPECT_THAT(order, ElementsAre(7)) << "those in line move up";
+  EXPECT_EQ(l.tokens(), 1);
+}
+
+TEST_F(RateLimiter, TakesBackTheTokenOfACallThatIsCancelledBeforeItRuns) {
+  limiter l{{.rate = 1, .capacity = 2.0}};
+  l.try_acquire(2);
+  asio::io_context elsewhere{1};
+  start(l, 1, 1);  // the head of the line, on the simulator: its wake posts to the other loop
+  sim.run_for(0s);
+  bool ran = false;
+  const auto body = [&]() -> awaitable<void> {
+    const auto op = [&ran]() -> awaitable<void> {
+      ran = true;
+      co_return;
+    };
+    co_await l.call(op);
+  };
+  test::task second(elsewhere.get_executor(), body());
+  elsewhere.poll();
+  second.cancel();            // posted to its loop, and after it:
+  manual_clock::advance(2s);  // both are due in one wake, the simulator's
+  sim.run_for(0s);
+  ASSERT_EQ(l.waiters(), 0U) << "granted, and posted to its loop";
+  elsewhere.restart();
+  elsewhere.poll();
+  EXPECT_TRUE(second.aborted());
+  EXPECT_FALSE(ran);
+  EXPECT_TRUE(l.try_acquire());
+}
+
 TEST_F(RateLimiter, DoesNotFloodAfterAStalledLoop) {
   limiter l{{.rate = 1000, .capacity = 1.0}};
   l.try_acquire();

@@ -77,6 +77,9 @@ class limiter_state : public wait_queue {
   // their resumption do not go first.
   virtual void wait(waiter_ptr w, bool new_here) = 0;
 
+  // Puts back what was taken and not used: those in line move up.
+  void give_back(core::token_bucket::units n) override = 0;
+
   double available(core::instant now) const { return bucket.available(word_.load() >> 1, now); }
   std::size_t waiters();
 
@@ -136,12 +139,13 @@ class basic_rate_limiter {
   // Throws: std::invalid_argument unless 0 < n <= capacity().
   bool try_acquire(double n = 1) { return state_->try_take(state_->checked_units(n), now()); }
 
-  // Acquires one token, then runs fn(args…).
+  // Acquires one token, then runs fn(args…). On cancel: as acquire() and fn do; a token that arrives together with the
+  // cancellation goes back, and fn is not run.
   template <class F, class... Args>
     requires async_callable<F, Args...>
   awaitable<awaited_t<F, Args...>> call(F fn, Args... args) {
     const auto units = state_->checked_units(1);
-    if (!state_->try_take(units, now())) co_await wait_for(units);
+    if (!state_->try_take(units, now())) co_await wait_to_call(units);
     co_return co_await std::invoke(fn, std::move(args)...);
   }
 
@@ -178,6 +182,15 @@ class basic_rate_limiter {
       if (e.code() == errc::queue_full) throw queue_full_error(state->max_waiters);
       throw;
     }
+  }
+
+  awaitable<void> wait_to_call(core::token_bucket::units units) {
+    const auto state = state_;
+    co_await wait_for(units);
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() == asio::cancellation_type::none) co_return;
+    state->give_back(units);
+    throw boost::system::system_error(asio::error::operation_aborted);
   }
 
   std::shared_ptr<detail::limiter_state> state_;

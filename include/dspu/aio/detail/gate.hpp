@@ -21,6 +21,7 @@ class gate : public wait_queue {
   struct initiate_wait;
   void wait(waiter_ptr w);
   void left(bool) override {}
+  void give_back(std::int64_t) override {}
 
   bool open_ = false;  // guarded by the lock
 };

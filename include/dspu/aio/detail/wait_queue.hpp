@@ -78,12 +78,14 @@ class waiter : private queue_links, private registry_links {
   waiter_registry* registry_;
   asio::any_io_executor executor_;  // tracks work: the context does not run dry while somebody waits
   std::int64_t amount_;
-  bool on_loop_;         // its executor is an io_context's own: any handler of that may call it
-  bool queued_ = false;  // guarded by the queue's lock; true until somebody takes it out
+  bool on_loop_;          // its executor is an io_context's own: any handler of that may call it
+  bool granted_ = false;  // completed without an error, and perhaps still on its way to its executor
+  bool queued_ = false;   // guarded by the queue's lock; true until somebody takes it out
 };
 
+// Destroys a waiter that will not be completed; what it was granted goes back to its queue.
 struct waiter_owner {
-  void operator()(waiter* w) const { w->discard(); }
+  void operator()(waiter* w) const;
 };
 using waiter_ptr = std::unique_ptr<waiter, waiter_owner>;
 
@@ -129,7 +131,11 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
   // Somebody left the line without being served; `was_front` says whether that changes who is next.
   virtual void left(bool was_front) = 0;
 
+  // Somebody was granted this and is destroyed without having heard of it. The lock is not held.
+  virtual void give_back(std::int64_t amount) = 0;
+
  private:
+  friend struct waiter_owner;
   friend struct waiter_cancellation;
   friend class waiter_registry;
 

@@ -51,6 +51,13 @@ class timed_limiter_state final : public limiter_state {
     return static_cast<core::token_bucket::units>(tokens / bucket.granularity());
   }
 
+  // Nobody but we may change the word while the line is closed, and a taker that meets us tries again.
+  void give_back(core::token_bucket::units n) override {
+    const std::lock_guard lock(mutex_);
+    word_.fetch_sub(n << 1, std::memory_order_acq_rel);
+    if (!empty()) plan(core::instant::min());
+  }
+
   void left(bool was_front) override {
     if (was_front) plan(core::instant::min());
   }
