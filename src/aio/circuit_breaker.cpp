@@ -2,6 +2,8 @@
 
 #include "dspu/aio/detail/uncancelled.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 namespace dspu::aio::detail {
 
 namespace {
@@ -104,11 +106,14 @@ awaitable<void> breaker_state::deliver_async() {
     breaker_state* self;
     ~delivery() { self->end_delivery(); }  // also if this coroutine is destroyed while the callback waits
   };
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);  // an event taken is told, whatever happens to the caller
   for (auto event = next_event(); event; event = next_event()) {
     const delivery under_way{this};
     auto telling = options_.on_state_change.await(event->from, event->to);
     co_await uncancelled(std::move(telling));
   }
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 }  // namespace dspu::aio::detail

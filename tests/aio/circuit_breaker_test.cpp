@@ -211,6 +211,26 @@ TEST_F(CircuitBreaker, TellsAnAsynchronousListenerOfChangesMadeByHandAtTheNextCa
   EXPECT_THAT(changes, ::testing::ElementsAre(pair{closed, open}, pair{open, closed}));
 }
 
+TEST_F(CircuitBreaker, TellsAnAsynchronousListenerOfAllChangesThoughTheCallIsCancelledMeanwhile) {
+  const auto slow = [this](circuit_state from, circuit_state to) -> awaitable<void> {
+    testing::manual_timer timer(co_await asio::this_coro::executor, 5s);
+    co_await timer.async_wait(asio::use_awaitable);
+    changes.emplace_back(from, to);
+  };
+  breaker b{{.failure_threshold = 1, .on_state_change = slow}};
+  b.try_permit().failure();
+  b.reset();
+  op.returns();
+  auto& caller = start(b);
+  sim.run_for(1s);
+  caller.cancel();  // in the midst of the first
+  sim.run();
+  EXPECT_TRUE(caller.aborted());
+  EXPECT_EQ(op.calls(), 0U);
+  using pair = std::pair<circuit_state, circuit_state>;
+  EXPECT_THAT(changes, ::testing::ElementsAre(pair{closed, open}, pair{open, closed}));
+}
+
 TEST_F(CircuitBreaker, ForgetsAllOnReset) {
   breaker b{{.failure_threshold = 1}};
   op.fails().returns(4);
