@@ -29,7 +29,8 @@ class comparison {
   bool holds() const { return mismatches_.empty(); }
   const std::vector<mismatch>& mismatches() const { return mismatches_; }
 
-  // Set if the library differs from the reference on purpose: the divergence's name. Everything else was compared.
+  // Set if the library differs from the reference on purpose: the divergence's name. Everything else was
+  // compared.
   std::string divergence;
 
  private:

@@ -1,4 +1,5 @@
-// The circuit breaker's traces: calls one after the other, the state and counts after each, and the transitions.
+// The circuit breaker's traces: calls one after the other, the state and counts after each, and the
+// transitions.
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/detail/sleep.hpp"
 #include "dspu/testing/simulator.hpp"
@@ -23,9 +24,12 @@ struct other_failure : std::logic_error {
 
 std::string name(aio::circuit_state s) {
   switch (s) {
-    case aio::circuit_state::closed: return "closed";
-    case aio::circuit_state::open: return "open";
-    case aio::circuit_state::half_open: return "half_open";
+    case aio::circuit_state::closed:
+      return "closed";
+    case aio::circuit_state::open:
+      return "open";
+    case aio::circuit_state::half_open:
+      return "half_open";
   }
   return "?";
 }
@@ -36,9 +40,9 @@ struct transition {
   std::chrono::nanoseconds at;
 };
 
-// The reference adds up binary fractions of seconds, so that of calls at the very instant of the expiry it refuses some.
-// The library counts whole nanoseconds and lets them in. Where the reference refused such a call, it is made that little
-// before the expiry instead: how much earlier, or 0 for every other call.
+// The reference adds up binary fractions of seconds, so that of calls at the very instant of the expiry it
+// refuses some. The library counts whole nanoseconds and lets them in. Where the reference refused such a
+// call, it is made that little before the expiry instead: how much earlier, or 0 for every other call.
 std::chrono::nanoseconds step_back(const json::object& s, const json::object& expected,
                                    const std::vector<transition>& seen, std::chrono::nanoseconds now) {
   constexpr std::chrono::nanoseconds tolerance{1000};
@@ -78,7 +82,8 @@ aio::awaitable<void> make_calls(simulator& sim, breaker& subject, const json::ob
     co_await aio::detail::sleep_for<manual_clock>(seconds_of(call.at("at")) - sim.elapsed());
     if (call.at("reset_before").as_bool()) subject.reset();
     const auto& e = s.at("expected").as_array()[i].as_object();
-    c.close(place("calls", i, "started_at"), e.at("started_at").to_number<double>(), in_seconds(sim.elapsed()));
+    c.close(place("calls", i, "started_at"), e.at("started_at").to_number<double>(),
+            in_seconds(sim.elapsed()));
     const auto earlier = step_back(s, e, seen, sim.elapsed());
     if (earlier > earlier.zero()) c.divergence = "lets-in-at-the-instant-of-expiry";
     manual_clock::advance(-earlier);
@@ -92,7 +97,8 @@ aio::awaitable<void> make_calls(simulator& sim, breaker& subject, const json::ob
 }
 
 void compare_transitions(const json::array& expected, const std::vector<transition>& seen, comparison& c) {
-  c.same("transitions.size", static_cast<std::int64_t>(expected.size()), static_cast<std::int64_t>(seen.size()));
+  c.same("transitions.size", static_cast<std::int64_t>(expected.size()),
+         static_cast<std::int64_t>(seen.size()));
   for (std::size_t i = 0; i < std::min(expected.size(), seen.size()); ++i) {
     const auto& e = expected[i].as_object();
     c.same(place("transitions", i, "from"), e.at("from").as_string(), name(seen[i].from));
@@ -110,11 +116,12 @@ comparison replay_circuit_breaker(const json::object& s) {
   const auto note = [&](aio::circuit_state from, aio::circuit_state to) {
     seen.push_back({from, to, sim.elapsed()});
   };
-  breaker subject({.failure_threshold = s.at("failure_threshold").as_int64(),
-                   .success_threshold = s.at("success_threshold").as_int64(),
-                   .timeout = seconds_of(s.at("timeout")),
-                   .classify = s.at("counts_only_fail").as_bool() ? aio::failing_on<counted_failure>() : nullptr,
-                   .on_state_change = note});
+  breaker subject(
+      {.failure_threshold = s.at("failure_threshold").as_int64(),
+       .success_threshold = s.at("success_threshold").as_int64(),
+       .timeout = seconds_of(s.at("timeout")),
+       .classify = s.at("counts_only_fail").as_bool() ? aio::failing_on<counted_failure>() : nullptr,
+       .on_state_change = note});
   sim.run(make_calls(sim, subject, s, seen, c));
   compare_transitions(s.at("transitions").as_array(), seen, c);
   return c;

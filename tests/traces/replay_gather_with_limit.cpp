@@ -1,5 +1,5 @@
-// gather_with_limit's traces: when each operation started and ended. Each is replayed through the range form and through
-// map_with_limit, which must agree.
+// gather_with_limit's traces: when each operation started and ended. Each is replayed through the range form
+// and through map_with_limit, which must agree.
 #include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/gather.hpp"
 #include "dspu/testing/simulator.hpp"
@@ -71,10 +71,12 @@ void replay_one_form(const json::object& s, bool mapped, comparison& c) {
   const std::string list = mapped ? "map_with_limit.ops" : "gather_with_limit.ops";
   c.close("finished_at", e.at("finished_at").to_number<double>(), in_seconds(run.sim.elapsed()));
   const auto& results = e.at("results").as_array();
-  c.same("results.size", static_cast<std::int64_t>(results.size()), static_cast<std::int64_t>(run.results.size()));
+  c.same("results.size", static_cast<std::int64_t>(results.size()),
+         static_cast<std::int64_t>(run.results.size()));
   for (std::size_t i = 0; i < std::min(results.size(), run.results.size()); ++i) {
     c.same(place(list, i, "result"), text(results[i]), run.results[i]);
-    c.close(place(list, i, "started_at"), e.at("started_at").as_array()[i].to_number<double>(), run.started[i]);
+    c.close(place(list, i, "started_at"), e.at("started_at").as_array()[i].to_number<double>(),
+            run.started[i]);
     c.close(place(list, i, "ended_at"), e.at("ended_at").as_array()[i].to_number<double>(), run.ended[i]);
   }
 }

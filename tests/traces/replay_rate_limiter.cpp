@@ -1,11 +1,12 @@
 // The rate limiter's traces: acquire and try_acquire, one after the other or from many tasks.
-#include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/detail/sleep.hpp"
+#include "dspu/aio/rate_limiter.hpp"
 #include "dspu/testing/simulator.hpp"
 #include "traces/replay.hpp"
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 namespace dspu::traces {
 
@@ -96,7 +97,8 @@ comparison compare(const json::object& s, const scenario_run& run) {
     if (const auto* t = e.if_contains("started_at")) {
       c.close(place("ops", i, "started_at"), t->to_number<double>(), in_seconds(a.started_at));
     }
-    if (const auto* t = e.if_contains("tokens_left")) {  // what a microsecond's rate makes is within the tolerance
+    if (const auto* t =
+            e.if_contains("tokens_left")) {  // what a microsecond's rate makes is within the tolerance
       c.close(place("ops", i, "tokens_left"), t->to_number<double>(), a.tokens_left,
               1e-6 * std::max(1.0, run.subject.rate()));
     }
@@ -117,9 +119,9 @@ std::vector<std::size_t> order_served(const json::object& s, std::vector<std::si
   const auto& expected = s.at("expected").as_array();
   const auto key = [&](std::size_t i) {
     const auto* granted = expected[i].as_object().if_contains("granted_at");
-    return std::pair(ops[i].at("at").to_number<double>(), granted ? granted->to_number<double>() : 0);
+    return std::tuple(ops[i].at("at").to_number<double>(), granted ? granted->to_number<double>() : 0, i);
   };
-  std::ranges::stable_sort(order, {}, key);
+  std::ranges::sort(order, {}, key);
   return order;
 }
 
@@ -131,8 +133,9 @@ comparison replay_rate_limiter(const json::object& s) {
   auto plain = replay_in(in_line, s);
   if (plain.holds() || s.at("arrivals").as_string() == "sequential") return plain;
 
-  // The reference takes up arrivals of one instant in the order of its event loop's heap of timers, which is not
-  // stable. The library is first come, first served; so told the heap's order, it must agree in everything.
+  // The reference takes up arrivals of one instant in the order of its event loop's heap of timers, which is
+  // not stable. The library is first come, first served; so told the heap's order, it must agree in
+  // everything.
   auto reordered = replay_in(order_served(s, in_line), s);
   if (!reordered.holds()) return plain;
   reordered.divergence = "first-come-first-served-within-an-instant";

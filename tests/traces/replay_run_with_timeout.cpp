@@ -34,8 +34,8 @@ comparison replay_run_with_timeout(const json::object& s) {
   std::string actual;
   try {
     auto op = operation(seconds_of(s.at("takes")), s.at("fails").as_bool());
-    actual = "result " + std::to_string(sim.run(
-                             aio::run_with_timeout<manual_clock>(std::move(op), seconds_of(s.at("timeout")))));
+    actual = "result " + std::to_string(sim.run(aio::run_with_timeout<manual_clock>(
+                             std::move(op), seconds_of(s.at("timeout")))));
   } catch (const aio::async_timeout_error& error) {
     actual = "async_timeout_error";
     if (const auto* t = e.if_contains("timeout")) {

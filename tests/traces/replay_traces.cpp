@@ -1,8 +1,8 @@
 // replay_traces FILE...: what the reference did, replayed in virtual time against the public API.
 //
-// Each line of a file is a scenario; its kind is the file's stem (rate_limiter.jsonl, …). Exit code 0 only if no answer
-// differed by more than a microsecond. Where the library differs on purpose, the divergence is listed by its name with a
-// count, and the scenario is compared with the divergence taken into account.
+// Each line of a file is a scenario; its kind is the file's stem (rate_limiter.jsonl, …). Exit code 0 only if
+// no answer differed by more than a microsecond. Where the library differs on purpose, the divergence is
+// listed by its name with a count, and the scenario is compared with the divergence taken into account.
 #include "traces/replay.hpp"
 
 #include <cstdio>
@@ -32,8 +32,8 @@ struct tally {
     mismatches += c.mismatches().size();
     if (!c.divergence.empty()) ++divergences[c.divergence];
     for (const auto& m : c.mismatches()) {
-      report += "  line " + std::to_string(line) + ": " + m.what + ": expected " + m.expected + ", got " + m.actual +
-                "\n";
+      report += "  line " + std::to_string(line) + ": " + m.what + ": expected " + m.expected + ", got " +
+                m.actual + "\n";
     }
   }
   void add_unreadable(std::size_t line, const char* why) {
@@ -47,9 +47,10 @@ struct tally {
 bool replay_file(const std::string& path) {
   const auto kind = kinds.find(std::filesystem::path(path).stem().string());
   if (kind == kinds.end()) {
-    std::fprintf(stderr,
-                 "%s: the file's stem must be rate_limiter, circuit_breaker, gather_with_limit or run_with_timeout\n",
-                 path.c_str());
+    std::fprintf(
+        stderr,
+        "%s: the file's stem must be rate_limiter, circuit_breaker, gather_with_limit or run_with_timeout\n",
+        path.c_str());
     return false;
   }
   std::ifstream file(path);
@@ -68,7 +69,8 @@ bool replay_file(const std::string& path) {
       t.add_unreadable(line, e.what());
     }
   }
-  std::printf("%s: %zu scenarios, %zu mismatches\n%s", path.c_str(), t.scenarios, t.mismatches, t.report.c_str());
+  std::printf("%s: %zu scenarios, %zu mismatches\n%s", path.c_str(), t.scenarios, t.mismatches,
+              t.report.c_str());
   for (const auto& [name, count] : t.divergences) {
     std::printf("  divergence %s: %zu scenarios\n", name.c_str(), count);
   }
