@@ -16,3 +16,5 @@ foreach(entry IN LISTS dspu_trace_folders)
     add_test(NAME Traces.${name} COMMAND replay_traces ${traces})
   endif()
 endforeach()
+
+dspu_tests(cancellation PCH pch_aio.hpp ALSO cancellation/*.cpp DEPENDS dspu::testing)

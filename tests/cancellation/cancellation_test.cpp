@@ -1,0 +1,271 @@
+// Every public operation, and nests of them, cancelled and destroyed at every suspension point. A scenario is
+// a line of the tables below.
+#include "cancellation/harness.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstdio>
+#include <ranges>
+
+namespace dspu::aio::proof {
+namespace {
+
+// Named: temporaries of aggregates are not safe in a co_await with GCC 12.
+constexpr gather_options two{.limit = 2};
+constexpr gather_options three{.limit = 3};
+constexpr gather_options four{.limit = 4};
+
+template <class T>
+awaitable<void> drop(awaitable<T> op) {
+  co_await std::move(op);
+}
+template <class T>
+awaitable<void> drop_failure(awaitable<T> op) {
+  try {
+    co_await std::move(op);
+  } catch (const testing::scripted_failure&) {
+  } catch (const error&) {
+  }
+}
+
+// Operations as the policies take them.
+auto works(world& w) {
+  return [&w] { return w.work(); };
+}
+auto fails(world& w) {
+  return [&w] { return w.failing(); };
+}
+auto pays(world& w) {
+  return [&w] { return w.paid_work(); };
+}
+auto flaky(world& w, int& failures) {
+  return [&w, &failures] { return w.flaky(failures); };
+}
+std::vector<awaitable<int>> some(world& w, int n) {
+  std::vector<awaitable<int>> ops;
+  for (int i = 1; i <= n; ++i) ops.push_back(w.work(1s * i));
+  return ops;
+}
+void line_of_four(world& w) {
+  for (int i = 0; i < 4; ++i) w.queue_up();
+}
+
+awaitable<void> lead_a_line(world& w) {
+  for (int i = 0; i < 3; ++i) w.queue_up();  // they come once this waits
+  co_await w.token(5);
+}
+awaitable<void> acquire_by_token(world& w) {
+  co_await w.tokens.async_acquire(2, asio::use_awaitable);
+  w.got(2);
+}
+// The tokens that come meanwhile: the operation completes by post, and can be destroyed on its way.
+awaitable<void> acquire_by_token_when_ready(world& w) {
+  co_await w.work(3s);
+  auto ready = w.tokens.async_acquire(2, asio::use_awaitable);
+  co_await std::move(ready);
+  w.got(2);
+}
+awaitable<void> call_twice(breaker& b, world& w) {
+  const auto op = works(w);
+  for (int i = 0; i < 2; ++i) co_await drop_failure(b.call(op));
+}
+awaitable<void> fail_twice(breaker& b, world& w) {
+  const auto op = fails(w);
+  for (int i = 0; i < 2; ++i) co_await drop_failure(b.call(op));
+}
+awaitable<void> retry_until_it_works(const retrier& policy, world& w) {
+  int failures = 2;
+  const auto op = flaky(w, failures);
+  co_await policy.call(op);
+}
+awaitable<void> retry_in_vain(const retrier& policy, world& w) {
+  const auto op = fails(w);
+  co_await drop_failure(policy.call(op));
+}
+
+// retry over breaker over limiter over timeout
+awaitable<int> pipeline(world& w, breaker& b, int failures) {
+  int left = failures;
+  const auto bounded = [&w, &left] {
+    w.got(1);
+    return run_with_timeout<manual_clock>(w.flaky(left), 2s);
+  };
+  const auto limited = [&w, bounded] { return w.tokens.call(bounded); };
+  const auto broken = [&b, limited] { return b.call(limited); };
+  co_return co_await w.again_async.call(broken);
+}
+awaitable<int> shielded_payment(world& w) {
+  auto safe = w.scope.run(w.token());
+  co_return co_await run_with_timeout<manual_clock>(std::move(safe), 5s);
+}
+awaitable<void> shield_then_join(world& w) {
+  co_await drop_failure(run_with_timeout<manual_clock>(w.scope.run(w.work(3s)), 1s));
+  co_await w.scope.join();
+}
+awaitable<void> shield_then_join_in_time(world& w) {
+  co_await drop_failure(run_with_timeout<manual_clock>(w.scope.run(w.work(3s)), 1s));
+  co_await w.scope.join<manual_clock>(1s);
+  co_await w.scope.join<manual_clock>(5s);
+}
+awaitable<void> shield_a_failure(world& w) { co_await drop_failure(w.scope.run(w.failing())); }
+awaitable<void> map_some(world& w) {
+  const auto one = [&w](int i) { return w.work(1s + 250ms * (i % 3)); };
+  co_await map_with_limit(std::views::iota(0, 7), one, three);
+}
+awaitable<void> map_results(world& w) {
+  const auto one = [&w](int i) { return i % 2 == 0 ? w.work() : w.failing(); };
+  co_await map_with_limit(std::views::iota(0, 5), one, two, return_exceptions);
+}
+awaitable<void> map_until_one_fails(world& w) {
+  const auto one = [&w](int i) { return i == 4 ? w.failing() : w.work(2s); };
+  co_await drop_failure(map_with_limit(std::views::iota(0, 9), one, three));
+}
+awaitable<void> map_tokens(world& w) {
+  const auto one = [&w](int i) { return w.token(1 + i % 2); };
+  co_await map_with_limit(std::views::iota(0, 6), one, four);
+}
+awaitable<void> map_pipelines(world& w) {
+  const auto one = [&w](int i) { return pipeline(w, w.closed.subject, i == 1 ? 1 : 0); };
+  co_await drop_failure(map_with_limit(std::views::iota(0, 4), one, two));
+}
+awaitable<void> map_shields(world& w) {
+  const auto one = [&w](int) { return w.scope.run(w.work()); };
+  co_await map_with_limit(std::views::iota(0, 4), one, two);
+}
+awaitable<void> gather_callables(world& w) {
+  const std::vector<std::function<awaitable<int>()>> calls(4, works(w));
+  co_await gather_with_limit(calls, three);
+}
+awaitable<void> gather_nested(world& w) {
+  auto inner = gather_with_limit(some(w, 3), two);
+  co_await gather_with_limit(two, std::move(inner), w.work(), drop_failure(w.failing(5s)));
+}
+awaitable<void> retry_around_gather(world& w) {
+  int failures = 1;
+  const auto both = [&w, &failures] { return gather_with_limit(two, w.work(2s), w.flaky(failures)); };
+  co_await w.again.call(both);
+}
+awaitable<void> timeout_around_retry(world& w) {
+  const auto op = fails(w);
+  co_await drop_failure(run_with_timeout<manual_clock>(w.again_async.call(op), 5s));
+}
+awaitable<void> timeouts_nested(world& w) {
+  auto inner = run_with_timeout<manual_clock>(w.work(9s), 3s);
+  co_await drop_failure(run_with_timeout<manual_clock>(std::move(inner), 4s));
+}
+
+const scenario limiters[] = {
+    {"limiter.acquire", [](world& w) { return drop(w.token()); }},
+    {"limiter.acquire of three", [](world& w) { return drop(w.token(3)); }},
+    {"limiter.acquire in a line", [](world& w) { return drop(w.token(2)); }, false, false, line_of_four},
+    {"limiter.acquire at the head of a line", lead_a_line},
+    {"limiter.async_acquire", acquire_by_token},
+    {"limiter.async_acquire that need not wait", acquire_by_token_when_ready},
+    {"limiter.call", [](world& w) { return drop(w.tokens.call(pays(w))); }},
+    {"limiter.call in a line", [](world& w) { return drop(w.tokens.call(pays(w))); }, false, false,
+     line_of_four},
+    {"limiter under gather", map_tokens},
+};
+const scenario breakers[] = {
+    {"breaker.call, closed", [](world& w) { return call_twice(w.closed.subject, w); }},
+    {"breaker.call, closed, asynchronous listener",
+     [](world& w) { return call_twice(w.closed_async.subject, w); }},
+    {"breaker.call, opening", [](world& w) { return fail_twice(w.closed.subject, w); }},
+    {"breaker.call, opening, asynchronous listener",
+     [](world& w) { return fail_twice(w.closed_async.subject, w); }, true},
+    {"breaker.call, open", [](world& w) { return call_twice(w.open.subject, w); }},
+    {"breaker.call, closing", [](world& w) { return call_twice(w.half.subject, w); }},
+    {"breaker.call, closing, asynchronous listener",
+     [](world& w) { return call_twice(w.half_async.subject, w); }, true},
+    {"breaker.call, opening again", [](world& w) { return fail_twice(w.half.subject, w); }},
+    {"breaker.call, opening again, asynchronous listener",
+     [](world& w) { return fail_twice(w.half_async.subject, w); }, true},
+};
+const scenario retries[] = {
+    {"retry.call", [](world& w) { return retry_until_it_works(w.again, w); }},
+    {"retry.call, asynchronous on_retry", [](world& w) { return retry_until_it_works(w.again_async, w); }},
+    {"retry.call in vain", [](world& w) { return retry_in_vain(w.again, w); }},
+    {"retry.call in vain, asynchronous on_retry", [](world& w) { return retry_in_vain(w.again_async, w); }},
+};
+const scenario timeouts[] = {
+    {"run_with_timeout in time", [](world& w) { return drop(run_with_timeout<manual_clock>(w.work(), 2s)); }},
+    {"run_with_timeout too late",
+     [](world& w) { return drop_failure(run_with_timeout<manual_clock>(w.work(9s), 2s)); }},
+    {"run_with_timeout of what ignores it",
+     [](world& w) { return drop_failure(run_with_timeout<manual_clock>(w.stubborn(3s), 2s)); }, true},
+    {"run_with_timeout of a failure",
+     [](world& w) { return drop_failure(run_with_timeout<manual_clock>(w.failing(), 2s)); }},
+    {"run_with_timeout, nested", timeouts_nested},
+};
+const scenario gathers[] = {
+    {"gather of a range", [](world& w) { return drop(gather_with_limit(some(w, 5), two)); }},
+    {"gather of a range, results",
+     [](world& w) { return drop(gather_with_limit(some(w, 5), two, return_exceptions)); }},
+    {"gather of several",
+     [](world& w) { return drop(gather_with_limit(two, w.work(), works(w), w.work(3s))); }},
+    {"gather of several, results",
+     [](world& w) { return drop(gather_with_limit(two, return_exceptions, w.failing(), w.work(3s))); }},
+    {"gather of callables", gather_callables},
+    {"gather around one that fails",
+     [](world& w) { return drop_failure(gather_with_limit(three, w.work(9s), w.failing(), w.work(2s))); }},
+    {"gather around one that ignores it",
+     [](world& w) { return drop_failure(gather_with_limit(two, w.stubborn(3s), w.failing())); }, true},
+    {"map_with_limit", map_some},
+    {"map_with_limit, results", map_results},
+    {"map_with_limit until one fails", map_until_one_fails},
+};
+const scenario shields[] = {
+    {"shield_scope.run", [](world& w) { return drop(w.scope.run(w.work(3s))); }, false, true},
+    {"shield_scope.run of a failure", shield_a_failure, false, true},
+    {"run_with_shield", [](world& w) { return drop(run_with_shield(w.work(3s))); }, false, true},
+    {"shield_scope.join", shield_then_join, false, true},
+    {"shield_scope.join for so long", shield_then_join_in_time, false, true},
+};
+const scenario nests[] = {
+    {"retry over breaker over limiter over timeout",
+     [](world& w) { return drop(pipeline(w, w.closed.subject, 1)); }},
+    {"the same with an asynchronous listener",
+     [](world& w) { return drop_failure(pipeline(w, w.closed_async.subject, 2)); }, true},
+    {"the same half-open", [](world& w) { return drop_failure(pipeline(w, w.half.subject, 1)); }},
+    {"gather over those", map_pipelines},
+    {"gather over shields", map_shields, false, true},
+    {"gather in gather", gather_nested},
+    {"shield over limiter, timeout around", [](world& w) { return drop(shielded_payment(w)); }, false, true},
+    {"retry around gather", retry_around_gather},
+    {"timeout around retry", timeout_around_retry},
+};
+
+class CancellationPoints : public ::testing::Environment {
+ public:
+  static inline std::size_t cancelled = 0;
+  static inline std::size_t destroyed = 0;
+  void TearDown() override {
+    std::printf("cancellation points: %zu cancelled, %zu destroyed\n", cancelled, destroyed);
+  }
+};
+[[maybe_unused]] const auto* const environment = ::testing::AddGlobalTestEnvironment(new CancellationPoints);
+
+template <std::ranges::range Table>
+void check(const Table& table) {
+  for (const scenario& s : table) {
+    const auto cancelled = cancel_everywhere(s);
+    const auto destroyed = destroy_everywhere(s);
+    EXPECT_EQ(cancelled.complaints, "");
+    EXPECT_EQ(destroyed.complaints, "");
+    EXPECT_GT(cancelled.points, 1U) << s.name << " never suspends";
+    CancellationPoints::cancelled += cancelled.points;
+    CancellationPoints::destroyed += destroyed.points;
+  }
+}
+
+TEST(CancellationEverywhere, KeepsThePromisesOfTheLimiter) { check(limiters); }
+TEST(CancellationEverywhere, KeepsThePromisesOfTheBreaker) { check(breakers); }
+TEST(CancellationEverywhere, KeepsThePromisesOfRetry) { check(retries); }
+TEST(CancellationEverywhere, KeepsThePromisesOfTimeouts) { check(timeouts); }
+TEST(CancellationEverywhere, KeepsThePromisesOfGather) { check(gathers); }
+TEST(CancellationEverywhere, KeepsThePromisesOfShields) { check(shields); }
+TEST(CancellationEverywhere, KeepsThePromisesOfNests) { check(nests); }
+
+}  // namespace
+}  // namespace dspu::aio::proof
