@@ -18,3 +18,7 @@ foreach(entry IN LISTS dspu_trace_folders)
 endforeach()
 
 dspu_tests(cancellation PCH pch_aio.hpp ALSO cancellation/*.cpp DEPENDS dspu::testing)
+
+# rapidcheck prints the seed of a run; RC_PARAMS="seed=…" repeats it.
+find_package(rapidcheck CONFIG REQUIRED)
+dspu_tests(property PCH pch_property.hpp DEPENDS dspu::testing rapidcheck rapidcheck_gtest)

@@ -1,0 +1,3 @@
+#include "pch_aio.hpp"
+
+#include <rapidcheck/gtest.h>
