@@ -22,3 +22,5 @@ dspu_tests(cancellation PCH pch_aio.hpp ALSO cancellation/*.cpp DEPENDS dspu::te
 # rapidcheck prints the seed of a run; RC_PARAMS="seed=…" repeats it.
 find_package(rapidcheck CONFIG REQUIRED)
 dspu_tests(property PCH pch_property.hpp DEPENDS dspu::testing rapidcheck rapidcheck_gtest)
+
+dspu_tests(schedules PCH pch_aio.hpp DEPENDS dspu::aio)

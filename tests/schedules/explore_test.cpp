@@ -1,0 +1,80 @@
+// Every interleaving of the lock-free parts, in models small enough to search. Each model is also searched
+// with a flaw put in, one at a time: a search that found nothing there would prove nothing here.
+#include "schedules/explore.hpp"
+#include "schedules/breaker_model.hpp"
+#include "schedules/limiter_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <vector>
+
+namespace dspu::schedules {
+namespace {
+
+using core::verdict;
+
+void report(const char* model, const exploration& e) {
+  std::printf("%s: %llu states, %llu ends, %.3g schedules\n", model,
+              static_cast<unsigned long long>(e.states), static_cast<unsigned long long>(e.ends),
+              e.schedules);
+}
+
+// Who takes part: three that acquire, or two with others in their way.
+std::vector<limiter_model> limiter_casts(limiter_flaw flaw) {
+  using m = limiter_model;
+  return {m({1, 2, 1}, {}, flaw), m({2, 1, 1}, {m::canceller}, flaw),
+          m({2, 1, 0}, {m::canceller, m::trier}, flaw), m({2, 2, 0}, {m::destroyer, m::trier}, flaw),
+          m({1, 2, 2}, {m::destroyer, m::trier, m::canceller}, flaw)};
+}
+
+TEST(LimiterSchedules, LoseNoWakeUpLetNobodyBargeInAndConserveTokens) {
+  for (const auto& cast : limiter_casts(limiter_flaw::none)) {
+    const auto e = explore(cast);
+    EXPECT_EQ(e.fault, "");
+    EXPECT_GT(e.states, 2'000U) << "too few to mean anything";
+    report("limiter", e);
+  }
+}
+
+TEST(LimiterSchedules, ShowEveryFlawPutIn) {
+  using enum limiter_flaw;
+  for (const auto flaw : {fast_path_ignores_the_line, line_is_not_closed, wake_opens_the_line,
+                          cancel_does_not_plan, line_is_not_opened, open_before_unlinking,
+                          wake_ignores_the_plan_number, line_is_closed_by_a_store, give_back_does_not_plan}) {
+    bool found = false;
+    for (const auto& cast : limiter_casts(flaw)) found = found || !explore(cast).fault.empty();
+    EXPECT_TRUE(found) << "flaw " << static_cast<int>(flaw);
+  }
+}
+
+// The threshold that opens, and how each call ends.
+std::vector<breaker_model> breaker_casts(breaker_flaw flaw) {
+  using enum verdict;
+  using m = breaker_model;
+  return {m(1, {failure, success, success}, flaw), m(1, {failure, failure, ignored}, flaw),
+          m(1, {failure, failure, failure}, flaw), m(2, {failure, success, failure}, flaw)};
+}
+
+TEST(BreakerSchedules, DecideNothingThatWasNotSoAndSettleNothingStale) {
+  for (const auto& cast : breaker_casts(breaker_flaw::none)) {
+    const auto e = explore(cast);
+    EXPECT_EQ(e.fault, "");
+    EXPECT_GT(e.states, 5'000U) << "too few to mean anything";
+    report("breaker", e);
+  }
+}
+
+TEST(BreakerSchedules, ShowEveryFlawPutIn) {
+  using enum breaker_flaw;
+  for (const auto flaw : {success_ignores_generation, clean_with_failures, enter_ignores_open,
+                          no_publish_after_reset, settle_without_generation}) {
+    bool found = false;
+    for (const auto& cast : breaker_casts(flaw)) found = found || !explore(cast).fault.empty();
+    EXPECT_TRUE(found) << "flaw " << static_cast<int>(flaw);
+  }
+}
+
+}  // namespace
+}  // namespace dspu::schedules

@@ -1,0 +1,285 @@
+// Real threads on every policy object, with cancellations from the right strands, for the thread sanitizer
+// and for the promises that hold whatever the schedule: counts add up, everything ends, each coroutine stays
+// on its own strand.
+#include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/gather.hpp"
+#include "dspu/aio/rate_limiter.hpp"
+#include "dspu/aio/retry.hpp"
+#include "dspu/aio/shield.hpp"
+#include "dspu/aio/timeout.hpp"
+#include "dspu/core/random.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <atomic>
+#include <deque>
+#include <future>
+#include <ranges>
+#include <thread>
+
+namespace dspu::aio {
+namespace {
+
+using namespace std::chrono_literals;
+using strand = asio::strand<asio::thread_pool::executor_type>;
+using clock = std::chrono::steady_clock;
+
+constexpr unsigned pool_threads = 4;
+
+struct failed : std::runtime_error {
+  failed() : runtime_error("stress") {}
+};
+
+// Hops through the event loop, then fails or not.
+awaitable<int> hops(int count, bool fails) {
+  for (int i = 0; i < count; ++i) co_await asio::post(asio::use_awaitable);
+  if (fails) throw failed();
+  co_return count;
+}
+
+// Coroutines on strands of their own, one in `one_in` of them cancelled from its strand at some moment.
+class storm {
+ public:
+  explicit storm(int one_in) : one_in_(one_in) {}
+
+  void start(strand own, awaitable<void> body) {
+    auto& j = jobs_.emplace_back(own);
+    left_.fetch_add(1);
+    asio::co_spawn(own, std::move(body),
+                   asio::bind_cancellation_slot(j.signal.slot(), [this, &j](std::exception_ptr) {
+                     j.done = true;
+                     left_.fetch_sub(1);
+                   }));
+    if (random_() % static_cast<unsigned>(one_in_) != 0) return;
+    cancel_after(j, static_cast<int>(random_() % 40));
+  }
+  strand new_strand() { return asio::make_strand(pool_); }
+  core::random_source& random() { return random_; }
+
+  // Until all have ended.
+  void wait() {
+    pool_.wait();
+    EXPECT_EQ(left_, 0);
+  }
+
+ private:
+  struct job {
+    explicit job(strand s) : own(std::move(s)) {}
+    strand own;
+    asio::cancellation_signal signal;
+    bool done = false;  // touched on `own` only
+  };
+
+  static void cancel_after(job& j, int turns) {
+    asio::post(j.own, [&j, turns] {
+      if (j.done) return;
+      if (turns > 0) return cancel_after(j, turns - 1);
+      j.signal.emit(asio::cancellation_type::terminal);
+    });
+  }
+
+  const int one_in_;
+  core::random_source random_{42};
+  std::atomic<int> left_{0};
+  asio::thread_pool pool_{pool_threads};
+  std::deque<job> jobs_;  // after the pool: their strands must go first
+};
+
+awaitable<void> take(rate_limiter& l, strand own, std::atomic<int>& granted, std::atomic<int>& astray) {
+  co_await l.acquire();
+  ++granted;
+  if (!own.running_in_this_thread()) ++astray;
+}
+
+TEST(LimiterStressWallClock, ConservesTokensAndKeepsEveryoneOnTheirStrand) {
+  rate_limiter l{{.rate = 20'000, .capacity = 100.0}};
+  std::atomic<int> granted{0};
+  std::atomic<int> astray{0};
+  std::atomic<bool> over{false};
+  const auto begin = clock::now();
+  std::thread barger([&] {
+    while (!over) {
+      if (l.try_acquire(2)) granted += 2;
+      std::this_thread::yield();
+    }
+  });
+  storm s(3);
+  for (int i = 0; i < 3000; ++i) {
+    const auto own = s.new_strand();
+    s.start(own, take(l, own, granted, astray));
+  }
+  s.wait();
+  over = true;
+  barger.join();
+  const double most = 100 + 20'000 * std::chrono::duration<double>(clock::now() - begin).count();
+  EXPECT_LE(granted, most);
+  EXPECT_GE(granted, 100);
+  EXPECT_EQ(astray, 0);
+  EXPECT_EQ(l.waiters(), 0U);
+}
+
+TEST(LimiterStressWallClock, SurvivesItsContexts) {
+  rate_limiter l{{.rate = 5'000, .capacity = 10.0}};
+  std::atomic<int> granted{0};
+  std::atomic<int> astray{0};
+  for (int round = 0; round < 30; ++round) {
+    asio::thread_pool doomed(2);
+    for (int i = 0; i < 20; ++i) {
+      const auto own = asio::make_strand(doomed);
+      asio::co_spawn(own, take(l, own, granted, astray), asio::detached);
+    }
+    doomed.stop();
+  }
+  EXPECT_EQ(l.waiters(), 0U);
+  asio::thread_pool after(1);
+  asio::co_spawn(after, l.acquire(10), asio::use_future).get();
+}
+
+// A listener that is told one change at a time, in order, by whatever thread.
+struct listening {
+  circuit_state last = circuit_state::closed;
+  int gaps = 0;
+  void hear(circuit_state from, circuit_state to) {
+    gaps += from != last ? 1 : 0;
+    last = to;
+  }
+};
+
+TEST(BreakerStressWallClock, AdmitsNoMoreProbesThanItMayAndTellsOfChangesInOrder) {
+  listening log;
+  circuit_breaker b{{.failure_threshold = 3,
+                     .success_threshold = 2,
+                     .timeout = 20us,
+                     .on_state_change = [&](circuit_state from, circuit_state to) { log.hear(from, to); }}};
+  const auto hammer = [&](std::uint64_t seed) {
+    core::random_source random(seed);
+    for (int i = 0; i < 8000; ++i) {
+      if (random() % 500 == 0) b.reset();
+      if (random() % 50 == 0) static_cast<void>(b.state());
+      auto permit = b.try_permit();
+      if (!permit || random() % 8 == 0) continue;  // some are lost
+      permit.settle(random() % 2 == 0 ? verdict::failure : verdict::success);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::uint64_t seed = 1; seed <= pool_threads; ++seed) threads.emplace_back(hammer, seed);
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(log.gaps, 0);
+  EXPECT_EQ(log.last, b.state());
+  b.reset();
+  EXPECT_TRUE(b.try_permit());
+}
+
+// An operation that knows how many of it run in the half-open breaker.
+awaitable<void> probe(std::atomic<int>& running, std::atomic<int>& most) {
+  const int now = ++running;
+  for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+  }
+  co_await asio::post(asio::use_awaitable);
+  --running;
+}
+
+TEST(BreakerStressWallClock, LetsInItsProbesOnlyWhenManyComeAtTheExpiry) {
+  for (int round = 0; round < 60; ++round) {
+    circuit_breaker b{
+        {.failure_threshold = 1, .success_threshold = 1000, .timeout = 0ns, .half_open_max_calls = 2}};
+    b.try_permit().failure();
+    std::atomic<int> running{0};
+    std::atomic<int> most{0};
+    const auto op = [&] { return probe(running, most); };
+    storm s(1000);
+    for (int i = 0; i < 16; ++i) {
+      auto call = b.call(op);
+      s.start(s.new_strand(), std::move(call));
+    }
+    s.wait();
+    EXPECT_LE(most, 2);
+    EXPECT_EQ(b.state(), circuit_state::half_open);
+    EXPECT_TRUE(b.try_permit()) << "no probe's place is lost";
+  }
+}
+
+template <class T>
+awaitable<void> drop(awaitable<T> op) {
+  co_await std::move(op);
+}
+
+awaitable<void> gather_some(int seed) {
+  const auto one = [seed](int i) { return hops(i % 4, seed % 5 == 0 && i == 17); };
+  constexpr gather_options four{.limit = 4};
+  co_await map_with_limit(std::views::iota(0, 24), one, four);
+}
+awaitable<int> slow(duration d) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, d);
+  co_await timer.async_wait(asio::use_awaitable);
+  co_return 1;
+}
+
+TEST(ChildrenStressWallClock, EndWhateverIsCancelledWhen) {
+  std::atomic<int> reported{0};
+  shield_scope scope([&](std::exception_ptr) { ++reported; });
+  storm s(2);
+  for (int i = 0; i < 150; ++i) {
+    s.start(s.new_strand(), gather_some(i));
+    s.start(s.new_strand(), drop(run_with_timeout(slow(1h), std::chrono::microseconds{i * 7})));
+    s.start(s.new_strand(), drop(run_with_timeout(hops(i % 30, i % 7 == 0), 1h)));
+    s.start(s.new_strand(), drop(scope.run(hops(i % 10, i % 3 == 0))));
+    s.start(s.new_strand(), drop(run_with_timeout(scope.run(hops(i % 10, false)), 50us)));
+    s.start(s.new_strand(), scope.join());
+  }
+  s.wait();
+  EXPECT_EQ(scope.outstanding(), 0U);
+}
+
+// Not on strands: the parent's executor is the pool itself, and the children get strands of their own.
+TEST(ChildrenStressWallClock, EndOnABarePool) {
+  asio::thread_pool pool(pool_threads);
+  std::vector<std::future<void>> all;
+  for (int i = 0; i < 60; ++i) {
+    auto bounded = run_with_timeout(gather_some(i), std::chrono::microseconds{100 + i * 20});
+    all.push_back(asio::co_spawn(pool, std::move(bounded), asio::use_future));
+  }
+  int ended = 0;
+  for (auto& f : all) {
+    try {
+      f.get();
+    } catch (const async_timeout_error&) {
+    } catch (const failed&) {
+    }
+    ++ended;
+  }
+  EXPECT_EQ(ended, 60);
+}
+
+TEST(PipelineStressWallClock, ComesToRestWithEverythingConserved) {
+  rate_limiter l{{.rate = 50'000, .capacity = 50.0}};
+  std::atomic<bool> telling{false};
+  std::atomic<int> overlaps{0};
+  const auto listener = [&](circuit_state, circuit_state) -> awaitable<void> {
+    overlaps += telling.exchange(true) ? 1 : 0;
+    co_await asio::post(asio::use_awaitable);
+    telling = false;
+  };
+  circuit_breaker b{
+      {.failure_threshold = 4, .success_threshold = 2, .timeout = 100us, .on_state_change = listener}};
+  const retry again{{.max_attempts = 4, .base_delay = 20us, .max_delay = 200us}};
+  storm s(4);
+  for (int i = 0; i < 600; ++i) {
+    const auto op = [i] { return run_with_timeout(hops(i % 5, i % 3 == 0), 1h); };
+    const auto limited = [&l, op] { return l.call(op); };
+    const auto guarded = [&b, limited] { return b.call(limited); };
+    s.start(s.new_strand(), drop(again.call(guarded)));
+  }
+  s.wait();
+  EXPECT_EQ(l.waiters(), 0U);
+  EXPECT_EQ(overlaps, 0) << "a listener is told one change at a time";
+  b.reset();
+  EXPECT_TRUE(b.try_permit());
+}
+
+}  // namespace
+}  // namespace dspu::aio
