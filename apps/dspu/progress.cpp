@@ -2,6 +2,7 @@
 
 #include "dspu/format.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -45,7 +46,8 @@ std::optional<std::string> eta_text(const progress_view& view) {
   if (!view.expected || *view.expected <= view.counts.done() || view.rate <= 0) return std::nullopt;
   const double seconds = static_cast<double>(*view.expected - view.counts.done()) / view.rate;
   if (seconds > 1e8) return std::nullopt;
-  return "ETA " + format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
+  // Whole seconds: it is a guess.
+  return "ETA " + format_duration(std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds))));
 }
 
 }  // namespace
