@@ -86,7 +86,7 @@ class simulator {
  private:
   enum class progress { made, waits_for_threads, nothing_armed };
 
-  void drain();
+  std::size_t drain();  // the number of handlers run
   progress jump(manual_clock::time_point limit);
   void run_while(const std::function<bool()>& wanted);
   void rethrow_task_error();

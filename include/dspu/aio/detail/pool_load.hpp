@@ -1,0 +1,102 @@
+// Keeps a thread pool going while its threads are blocked in run_async.
+//
+// A function on a pool may block in run_async, whose coroutine may want another function run on the same pool. If all
+// threads are blocked so, nobody would ever run it. Hence each pool counts its blocked threads, and when none is left
+// to run what is queued, a spare thread runs it: as many spares as there are blocked threads, at most, and only for as
+// long as needed. Nesting has a limit all the same, since each level costs a thread.
+#pragma once
+
+#include "dspu/aio/detail/asio.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace dspu::aio::detail {
+
+class pool_call;
+
+class pool_load : public std::enable_shared_from_this<pool_load> {
+ public:
+  static constexpr std::size_t max_spares = 256;
+
+  // The load of the thread_pool behind an executor; null if it is no such, a strand on one included.
+  static std::shared_ptr<pool_load> of(const asio::any_io_executor& ex);
+
+  explicit pool_load(asio::execution_context& pool, std::size_t threads) : pool_(pool), threads_(threads) {}
+
+  // `call` waits for a thread. Throws: std::logic_error when nested too deep; std::system_error if there is no thread.
+  void push(std::shared_ptr<pool_call> call);
+  // It does not any more.
+  void remove(pool_call& call);
+
+  // A thread of this pool blocks, or is back. block() throws like push().
+  void block();
+  void unblock();
+
+  // Aborts what is queued on a pool that was stopped: a thread blocked for it would keep the pool from being joined.
+  void abort_if_stopped();
+
+  // The pool is gone: joins the spares.
+  void shut_down();
+
+ private:
+  void add_spare_if_needed();
+  void run_spare();
+  std::shared_ptr<pool_call> pop();
+
+  asio::execution_context& pool_;
+  const std::size_t threads_;
+  std::mutex mutex_;
+  std::list<std::shared_ptr<pool_call>> queue_;
+  std::list<std::thread> spares_;
+  std::list<std::thread> retired_;  // done, to be joined
+  std::condition_variable spare_retired_;
+  std::size_t blocked_ = 0;
+};
+
+// While a function of a pool runs on this thread.
+class pool_thread_scope {
+ public:
+  explicit pool_thread_scope(pool_load* pool);
+  pool_thread_scope(const pool_thread_scope&) = delete;
+  pool_thread_scope& operator=(const pool_thread_scope&) = delete;
+  ~pool_thread_scope();
+
+ private:
+  pool_load* outer_;
+};
+
+// While this thread is blocked in run_async, and so are the pools that it belongs to.
+class blocked_scope {
+ public:
+  // `loop`: what this thread runs meanwhile, if anything. Throws: as pool_load::push.
+  explicit blocked_scope(asio::execution_context* loop);
+  blocked_scope(const blocked_scope&) = delete;
+  blocked_scope& operator=(const blocked_scope&) = delete;
+  ~blocked_scope();
+
+  // Before queueing a function on `ex` from this thread: if the thread is blocked, and one of those that would have to
+  // run it, then counts it as blocked. Throws: as pool_load::push; std::logic_error if nobody else may run it.
+  static void before_queueing_on(const asio::any_io_executor& ex);
+
+  // Whether this thread is blocked by running that loop, here or further out.
+  static bool runs_loop(const asio::execution_context& loop);
+
+  bool blocks_a_pool() const { return !pools_.empty(); }
+  void abort_if_stopped();
+
+ private:
+  void add(std::shared_ptr<pool_load> pool);
+  static bool is_blocked(const pool_load& pool);
+
+  blocked_scope* outer_;
+  asio::execution_context* loop_;
+  std::vector<std::shared_ptr<pool_load>> pools_;
+};
+
+}  // namespace dspu::aio::detail

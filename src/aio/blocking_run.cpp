@@ -1,0 +1,106 @@
+#include "dspu/aio/detail/blocking_run.hpp"
+
+#include "dspu/aio/detail/pool_load.hpp"
+#include "dspu/aio/detail/running.hpp"
+#include "dspu/aio/detail/serial.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+namespace dspu::aio::detail {
+
+namespace {
+
+// How often a blocked thread looks whether anybody still runs what it waits for; nobody tells when a context is stopped.
+constexpr std::chrono::milliseconds watch_interval{50};
+
+}  // namespace
+
+void blocking_run::require_elsewhere(const asio::any_io_executor& ex, const char* what) {
+  if (!runs_here(ex) && !blocked_scope::runs_loop(context_of(ex))) return;
+  throw std::logic_error(std::string(what) +
+                         ": called on a thread that runs the very executor it would wait for, and block for ever; "
+                         "co_await there, or call it from another thread");
+}
+
+// `ex` is not kept outside the link: a strand must not outlive its context.
+blocking_run::blocking_run(asio::any_io_executor ex) : executor_(make_serial(ex)) {}
+
+blocking_run::ticket blocking_run::make_ticket() {
+  return {std::static_pointer_cast<blocking_run>(shared_from_this()),
+          asio::prefer(executor_, asio::execution::outstanding_work.tracked)};
+}
+
+void blocking_run::wait(main_awaitable body, const std::stop_token& stop) {
+  if (stop.stop_requested()) throw boost::system::system_error(asio::error::operation_aborted, "run_async");
+  blocked_scope scope(nullptr);
+  link(context_of(executor_));
+  while_linked([&] { launch_by_post(executor_, std::move(body), signal_.slot()); });
+  {
+    const std::stop_callback on_stop(stop, [this] { cancel(); });
+    while (!wait_until_over()) scope.abort_if_stopped();
+  }
+  let_go();
+  if (state_ == state::ended) return;
+  const char* const what = state_ == state::destroyed ? "run_async: the coroutine was destroyed with its context"
+                                                      : "run_async: the executor's context was stopped";
+  throw boost::system::system_error(asio::error::operation_aborted, what);
+}
+
+// Waits for a while. Gives up on a context that is found dead twice in a row: a stop may be followed by a restart.
+bool blocking_run::wait_until_over() {
+  const auto over = [this] { return state_ != state::running; };
+  for (int dead = 0; dead < 2; ++dead) {
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, watch_interval, over)) return true;
+    lock.unlock();
+    if (!context_is_dead()) return false;
+  }
+  cancel();
+  const std::lock_guard lock(mutex_);
+  if (state_ == state::running) state_ = state::given_up;
+  return true;
+}
+
+bool blocking_run::context_is_dead() {
+  bool stopped = false;
+  const bool exists = while_linked([&] { stopped = is_stopped(context_of(executor_)); });
+  return !exists || stopped;
+}
+
+void blocking_run::cancel() {
+  while_linked([this] {
+    asio::post(executor_, [self = std::static_pointer_cast<blocking_run>(shared_from_this())] {
+      if (!self->over_) self->signal_.emit(asio::cancellation_type::terminal);
+    });
+  });
+}
+
+void blocking_run::end(bool properly) {
+  over_ = true;
+  const std::lock_guard lock(mutex_);
+  if (state_ == state::running) state_ = properly ? state::ended : state::destroyed;
+  changed_.notify_all();
+}
+
+bool blocking_run::given_up() {
+  const std::lock_guard lock(mutex_);
+  return state_ == state::given_up;
+}
+
+void blocking_run::let_go() {
+  while_linked([this] {
+    unlink();
+    executor_ = {};
+  });
+}
+
+void blocking_run::context_gone() { executor_ = {}; }
+
+}  // namespace dspu::aio::detail

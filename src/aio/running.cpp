@@ -1,0 +1,31 @@
+#include "dspu/aio/detail/running.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+namespace dspu::aio::detail {
+
+namespace {
+
+// In Asio the scheduler is what runs an io_context and a thread_pool alike; other contexts have none.
+asio::detail::scheduler* scheduler_of(asio::execution_context& context) {
+  if (!asio::has_service<asio::detail::scheduler>(context)) return nullptr;
+  return &asio::use_service<asio::detail::scheduler>(context);
+}
+
+}  // namespace
+
+asio::execution_context& context_of(const asio::any_io_executor& ex) {
+  return asio::query(ex, asio::execution::context);
+}
+
+bool runs_here(const asio::any_io_executor& ex) {
+  auto* const scheduler = scheduler_of(context_of(ex));
+  return scheduler != nullptr && scheduler->can_dispatch();
+}
+
+bool is_stopped(asio::execution_context& context) {
+  const auto* const scheduler = scheduler_of(context);
+  return scheduler != nullptr && scheduler->stopped();
+}
+
+}  // namespace dspu::aio::detail
