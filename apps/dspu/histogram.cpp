@@ -32,9 +32,11 @@ std::chrono::nanoseconds histogram::percentile(double share) const {
   std::uint64_t seen = 0;
   for (std::size_t bucket = 0; bucket < buckets && count_ > 0; ++bucket) {
     seen += counts_[bucket];
-    if (seen >= std::max<std::uint64_t>(wanted, 1)) {
-      return std::min(max_, std::chrono::nanoseconds(std::chrono::microseconds(top_of(bucket))));
-    }
+    if (seen < std::max<std::uint64_t>(wanted, 1)) continue;
+    // The last bucket's top may be beyond what nanoseconds can say; the longest one seen is not.
+    const std::uint64_t top = top_of(bucket);
+    const bool beyond = top >= static_cast<std::uint64_t>(max_.count() / 1000);
+    return beyond ? max_ : std::chrono::nanoseconds(std::chrono::microseconds(top));
   }
   return max_;
 }
