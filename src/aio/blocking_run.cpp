@@ -82,8 +82,10 @@ void blocking_run::cancel() {
   });
 }
 
+// On the executor. All that refers to it is let go of here, so that the thread that waits never touches it again.
 void blocking_run::end(bool properly) {
   over_ = true;
+  let_go();
   const std::lock_guard lock(mutex_);
   if (state_ == state::running) state_ = properly ? state::ended : state::destroyed;
   changed_.notify_all();

@@ -30,7 +30,8 @@ class pool_call : public context_link {
  public:
   // An operation void(): queues the function on `pool` and completes on the coroutine's executor.
   auto queue_on(asio::any_io_executor pool) {
-    return asio::async_initiate<const asio::deferred_t&, void()>(initiate{this}, asio::deferred, std::move(pool));
+    return asio::async_initiate<const asio::deferred_t&, void()>(initiate{this}, asio::deferred,
+                                                                 std::move(pool));
   }
 
   // True once: who gets it runs the call or abandons it.
@@ -101,7 +102,8 @@ class function_call final : public pool_call {
  public:
   using result_type = blocking_result_t<F, Args...>;
 
-  explicit function_call(F&& fn, Args&&... args) : function_(std::in_place, std::move(fn), std::move(args)...) {}
+  explicit function_call(F&& fn, Args&&... args)
+      : function_(std::in_place, std::move(fn), std::move(args)...) {}
 
   // Once resumed.
   result_type take() {

@@ -6,6 +6,8 @@
 #include <boost/asio/execution_context.hpp>
 
 #include <concepts>
+#include <type_traits>
+#include <utility>
 
 namespace dspu::aio::detail {
 
@@ -20,11 +22,17 @@ bool is_stopped(asio::execution_context& context);
 
 namespace dspu::aio {
 
+namespace detail {
+
+template <class C>
+concept has_executor = std::derived_from<std::remove_cvref_t<C>, asio::execution_context> &&
+                       requires(C& c) { asio::any_io_executor(c.get_executor()); };
+
+}  // namespace detail
+
 // What says where to run: an executor, or a context that has one (an io_context, a thread_pool).
 template <class E>
-concept execution_place =
-    std::convertible_to<E, asio::any_io_executor> || (std::derived_from<std::remove_cvref_t<E>, asio::execution_context> &&
-                                                      requires(E& e) { asio::any_io_executor(e.get_executor()); });
+concept execution_place = std::convertible_to<E, asio::any_io_executor> || detail::has_executor<E>;
 
 namespace detail {
 

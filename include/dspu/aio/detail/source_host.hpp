@@ -15,12 +15,23 @@
 
 namespace dspu::aio::detail {
 
+// Where a source runs that has an executor of its own.
+template <class S>
+std::optional<asio::any_io_executor> executor_of_source([[maybe_unused]] S& source) {
+  if constexpr (requires { asio::any_io_executor(source.get_executor()); }) {
+    return source.get_executor();
+  } else {
+    return std::nullopt;
+  }
+}
+
 // How a range holds its source. get() is called where the source runs.
 template <async_source S>
 struct owned_source {
   using source_type = S;
   S source;
   S& get(const asio::any_io_executor&) { return source; }
+  std::optional<asio::any_io_executor> own_executor() { return executor_of_source(source); }
 };
 
 template <async_source S>
@@ -28,6 +39,7 @@ struct borrowed_source {
   using source_type = S;
   S* source;
   S& get(const asio::any_io_executor&) { return *source; }
+  std::optional<asio::any_io_executor> own_executor() { return executor_of_source(*source); }
 };
 
 template <source_factory F>
@@ -39,24 +51,8 @@ struct made_source {
     if (!source) source.emplace(make_source(factory, ex));
     return *source;
   }
+  std::optional<asio::any_io_executor> own_executor() { return std::nullopt; }
 };
-
-// The executor that a source brings along, if any.
-template <class Held>
-std::optional<asio::any_io_executor> own_executor(Held&) {
-  return std::nullopt;
-}
-template <class Held>
-  requires requires(Held& h) { asio::any_io_executor(h.source.get_executor()); }
-std::optional<asio::any_io_executor> own_executor(Held& held) {
-  return held.source.get_executor();
-}
-template <class Held>
-  requires requires(Held& h) { asio::any_io_executor(h.source->get_executor()); } && (!source_factory<Held>) &&
-           std::is_pointer_v<decltype(Held::source)>
-std::optional<asio::any_io_executor> own_executor(Held& held) {
-  return held.source->get_executor();
-}
 
 template <class Held>
 class source_host {
@@ -65,7 +61,7 @@ class source_host {
 
   source_host(Held held, std::optional<asio::any_io_executor> place, std::stop_token stop)
       : stop_(std::move(stop)), guest_(std::make_shared<guest>()) {
-    if (!place) place = own_executor(held);
+    if (!place) place = held.own_executor();
     if (place) {
       guest_->move_to(*place);
     } else {
@@ -108,7 +104,8 @@ class source_host {
       asio::any_io_executor ex;
       while_linked([&] { ex = executor_; });
       if (!ex) {
-        throw boost::system::system_error(asio::error::operation_aborted, "iter_over_async: the context is gone");
+        throw boost::system::system_error(asio::error::operation_aborted,
+                                          "iter_over_async: the context is gone");
       }
       return ex;
     }
@@ -136,6 +133,7 @@ class source_host {
 
   static awaitable<void> drop(std::shared_ptr<guest> g) {
     g->held.reset();
+    g->leave_context();
     co_return;
   }
 
@@ -145,10 +143,10 @@ class source_host {
       auto ex = guest_->executor();
       if (runs_here(ex)) {
         guest_->held.reset();
+        guest_->leave_context();
       } else {
         blocking_run_of<void>::run(std::move(ex), drop(guest_), {});
       }
-      guest_->leave_context();
     } catch (const boost::system::system_error&) {
     }
   }
