@@ -241,9 +241,8 @@ TEST(RunAsyncOnExecutor, RefusesAThreadThatRunsTheExecutor) {
   EXPECT_THROW(run_async(blocks_on(strand), pool), std::logic_error);
   EXPECT_THROW(run_async(blocks_on(pool.get_executor()), strand), std::logic_error);
   EXPECT_THROW(run_async(blocks_on(strand), strand), std::logic_error);
-  const auto message = error_of([&] { run_async(blocks_on(strand), strand); });
-  EXPECT_TRUE(test::holds<std::logic_error>(message));
   EXPECT_EQ(run_async(soon(2), pool), 2);
+  pool.join();
 }
 
 TEST(RunAsyncOnExecutor, IsCancelledByAStopRequest) {
@@ -271,13 +270,14 @@ TEST(RunAsyncOnExecutor, WakesWhenTheContextIsDestroyed) {
     co_await forever();
   };
   std::thread runner([&] {
-    auto start = started.get_future();
-    while (start.wait_for(0s) != std::future_status::ready) context->run_one_for(1ms);
+    {
+      const auto work = asio::make_work_guard(*context);
+      const auto start = started.get_future();
+      while (start.wait_for(0s) != std::future_status::ready) context->run_one_for(1ms);
+    }
     context.reset();
   });
-  EXPECT_TRUE(test::is_aborted(error_of([&, strand = asio::make_strand(*context)]() mutable {
-    run_async(body, std::move(strand));
-  })));
+  EXPECT_TRUE(test::is_aborted(error_of([&] { run_async(body, asio::make_strand(*context)); })));
   runner.join();
   EXPECT_TRUE(unwound);
 }
@@ -292,7 +292,8 @@ TEST(RunAsyncOnExecutor, WakesWhenTheContextIsStoppedAndCancelsWhatIsLeftThere) 
     co_await forever();
   };
   std::thread runner([&] {
-    auto start = started.get_future();
+    const auto work = asio::make_work_guard(context);
+    const auto start = started.get_future();
     while (start.wait_for(0s) != std::future_status::ready) context.run_one_for(1ms);
     context.stop();
   });
