@@ -48,11 +48,11 @@ std::vector<awaitable<int>> some(world& w, int n) {
   return ops;
 }
 void line_of_four(world& w) {
-  for (int i = 0; i < 4; ++i) w.queue_up();
+  for (int i = 0; i < 4; ++i) w.queue_up(world::comes::at_once);
 }
 
 awaitable<void> lead_a_line(world& w) {
-  for (int i = 0; i < 3; ++i) w.queue_up();  // they come once this waits
+  for (int i = 0; i < 3; ++i) w.queue_up(world::comes::in_a_moment);  // once this waits
   co_await w.token(5);
 }
 awaitable<void> acquire_by_token(world& w) {

@@ -3,6 +3,9 @@
 
 #include "dspu/aio/detail/sleep.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <cmath>
 
 namespace dspu::aio::proof {
@@ -128,9 +131,10 @@ awaitable<int> world::paid_work() {
   return work();
 }
 
-void world::queue_up() { others.emplace_back(*sim, wait_in_line()); }
+void world::queue_up(comes when) { others.emplace_back(*sim, wait_in_line(when)); }
 
-awaitable<void> world::wait_in_line() {
+awaitable<void> world::wait_in_line(comes when) {
+  if (when == comes::in_a_moment) co_await asio::post(asio::use_awaitable);
   co_await tokens.acquire();
   got(1);
 }

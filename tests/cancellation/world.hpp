@@ -111,10 +111,11 @@ struct world {
   // As `work`, for limiter.call: notes the token that let it in.
   awaitable<int> paid_work();
   // Somebody else in the line. With others there, every token must be granted as soon as it is made.
-  void queue_up();
+  enum class comes { at_once, in_a_moment };
+  void queue_up(comes when);
 
  private:
-  awaitable<void> wait_in_line();
+  awaitable<void> wait_in_line(comes when);
   retry_options options_with(callback<std::int64_t, std::exception_ptr> on_retry);
 };
 

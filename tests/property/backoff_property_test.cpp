@@ -2,6 +2,7 @@
 #include "dspu/core/backoff.hpp"
 #include "dspu/core/retry_machine.hpp"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 namespace dspu::core {

@@ -4,6 +4,7 @@
 #include "dspu/core/breaker_machine.hpp"
 #include "dspu/testing/manual_clock.hpp"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>

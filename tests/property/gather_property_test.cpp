@@ -6,6 +6,7 @@
 #include "dspu/testing/simulator.hpp"
 #include "support/task.hpp"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 

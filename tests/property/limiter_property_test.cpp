@@ -4,6 +4,7 @@
 #include "dspu/testing/simulator.hpp"
 #include "support/task.hpp"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // wait is right to the nanosecond.
 #include "dspu/core/token_bucket.hpp"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
@@ -71,8 +72,10 @@ RC_GTEST_PROP(TokenBucketProperty, ReportsWaitsThatAreExactToTheNanosecond, ()) 
   const setup s = *any_setup();
   const auto b = bucket_of(s);
   const units most = capacity_units(b);
-  token_bucket::level level = 0;
+  const double to_full = s.capacity / s.rate * 1e9;  // ns
+  token_bucket::level level = *b.take(0, most, start);
   instant now = start;
+  int waits = 0;
   for (int i = 0; i < 20; ++i) {
     const units n = *rc::gen::inRange<units>(1, most + 1);
     const auto due = b.ready_at(level, n);
@@ -80,13 +83,15 @@ RC_GTEST_PROP(TokenBucketProperty, ReportsWaitsThatAreExactToTheNanosecond, ()) 
       RC_ASSERT(!b.take(level, n, due - 1ns));
       RC_ASSERT(!b.take(level, n, now));
       now = due;
+      ++waits;
     }
     const auto next = b.take(level, n, now);
     RC_ASSERT(next.has_value());
     level = *next;
-    now += duration{*rc::gen::inRange<std::int64_t>(0, fifty_years / 100)};
+    now += duration{static_cast<std::int64_t>(to_full * *rc::gen::inRange(0, 50) / 100)};
     if (now - start > duration{fifty_years}) break;
   }
+  RC_ASSERT(waits > 0);  // the first at least: the bucket is empty then
 }
 
 struct admitted {
