@@ -9,7 +9,10 @@ function(dspu_compile_options target)
     # The fences that TSan cannot follow are Asio's own; its headers offer no other way.
     $<$<AND:$<CXX_COMPILER_ID:GNU>,$<IN_LIST:thread,${DSPU_SANITIZE_LIST}>>:-Wno-tsan>
     # GCC 12 reports these inside libstdc++ and Asio once coroutines are inlined.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+    # So that ccache can tell one precompiled header from another.
+    $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+    $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
   if(DSPU_SANITIZE)
     target_compile_options(${target} PUBLIC
       -fsanitize=${DSPU_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
