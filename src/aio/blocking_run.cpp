@@ -37,11 +37,11 @@ blocking_run::ticket blocking_run::make_ticket() {
           asio::prefer(executor_, asio::execution::outstanding_work.tracked)};
 }
 
-void blocking_run::wait(main_awaitable body, const std::stop_token& stop) {
+void blocking_run::wait(thread_main body, const std::stop_token& stop) {
   if (stop.stop_requested()) throw boost::system::system_error(asio::error::operation_aborted, "run_async");
   blocked_scope scope(nullptr);
   link(context_of(executor_));
-  while_linked([&] { launch_by_post(executor_, std::move(body), signal_.slot()); });
+  while_linked([&] { launch(executor_, false, make_thread(executor_, std::move(body), signal_.slot())); });
   {
     const std::stop_callback on_stop(stop, [this] { cancel(); });
     while (!wait_until_over()) scope.abort_if_stopped();

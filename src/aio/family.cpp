@@ -2,19 +2,6 @@
 
 namespace dspu::aio::detail {
 
-thread_of_execution make_thread(const asio::any_io_executor& ex, thread_main body, asio::cancellation_slot slot) {
-  const asio::cancellation_state state(slot, asio::enable_total_cancellation(), asio::enable_total_cancellation());
-  return {std::move(body), ex, slot, state};
-}
-
-void launch(const asio::any_io_executor& ex, bool here, thread_of_execution t) {
-  if (here) {
-    t.launch();
-  } else {
-    asio::post(ex, [t = std::move(t)]() mutable { t.launch(); });
-  }
-}
-
 void family::wait(parent_handler handler) {
   handler_.emplace(std::move(handler));
   if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -43,10 +30,11 @@ void family::resume_by_post() {
   asio::post(ex, std::move(handler));
 }
 
-void family::adopt(child& c) {
+asio::cancellation_type_t family::adopt(child& c) {
   const std::lock_guard lock(mutex_);
   c.next_ = children_;
   children_ = &c;
+  return cancelled_;
 }
 
 void family::cancel_all(asio::cancellation_type_t type) {
@@ -55,6 +43,7 @@ void family::cancel_all(asio::cancellation_type_t type) {
   child* first = nullptr;
   {
     const std::lock_guard lock(mutex_);
+    cancelled_ |= type;
     first = children_;
   }
   for (child* c = first; c != nullptr; c = c->next_) c->cancel(type);

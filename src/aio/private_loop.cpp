@@ -54,13 +54,14 @@ bool private_loop::settle() {
   return false;
 }
 
-void private_loop::run_task(const std::shared_ptr<task>& t, main_awaitable body, const std::stop_token& stop) {
+void private_loop::run_task(const std::shared_ptr<task>& t, thread_main body, const std::stop_token& stop) {
   if (broken_ || stop.stop_requested()) {
     throw boost::system::system_error(asio::error::operation_aborted, "run_async");
   }
   blocked_scope scope(context_.get());
   context_->restart();
-  launch_here(get_executor(), std::move(body), t->signal.slot());  // what never waits costs no turn of the loop
+  const auto executor = get_executor();  // what never waits costs no turn of the loop: it runs here
+  launch(executor, true, make_thread(executor, std::move(body), t->signal.slot()));
   std::exception_ptr stray;
   {
     // Posted, since a stop may be requested anywhere; t is shared, since it may be requested as the task ends.

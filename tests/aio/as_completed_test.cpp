@@ -2,6 +2,7 @@
 
 #include "dspu/testing/script.hpp"
 #include "dspu/testing/simulator.hpp"
+#include "support/after.hpp"
 #include "support/task.hpp"
 
 #include <boost/asio/use_future.hpp>
@@ -11,18 +12,11 @@ namespace dspu::aio {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::manual_timer;
 using testing::script;
 using testing::scripted_failure;
+using test::after;
 using testing::simulator;
 using ::testing::ElementsAre;
-
-awaitable<int> after(duration d, int value) {
-  const auto executor = co_await asio::this_coro::executor;
-  manual_timer timer(executor, d);
-  co_await timer.async_wait(asio::use_awaitable);
-  co_return value;
-}
 
 struct AsCompleted : ::testing::Test {
   simulator sim;

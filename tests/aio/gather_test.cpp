@@ -2,6 +2,7 @@
 
 #include "dspu/testing/script.hpp"
 #include "dspu/testing/simulator.hpp"
+#include "support/after.hpp"
 #include "support/task.hpp"
 
 #include <gtest/gtest.h>
@@ -17,18 +18,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::manual_clock;
-using testing::manual_timer;
 using testing::script;
 using testing::scripted_failure;
+using test::after;
 using testing::simulator;
 using ::testing::ElementsAre;
-
-awaitable<int> after(duration d, int value) {
-  const auto executor = co_await asio::this_coro::executor;
-  manual_timer timer(executor, d);
-  co_await timer.async_wait(asio::use_awaitable);
-  co_return value;
-}
 
 awaitable<int> ready(int value) { co_return value; }
 

@@ -45,7 +45,7 @@ class blocking_run : public context_link {
 
   ticket make_ticket();
   // Throws: operation_aborted unless the coroutine ended.
-  void wait(main_awaitable body, const std::stop_token& stop);
+  void wait(thread_main body, const std::stop_token& stop);
 
  private:
   enum class state { running, ended, destroyed, given_up };
@@ -80,7 +80,7 @@ class blocking_run_of final : public blocking_run {
  private:
   using blocking_run::blocking_run;
 
-  static main_awaitable main(ticket t, awaitable<T> op, std::shared_ptr<blocking_run_of> self) {
+  static thread_main main(ticket t, awaitable<T> op, std::shared_ptr<blocking_run_of> self) {
     try {
       if (!t.wanted()) co_return;
       if constexpr (std::is_void_v<T>) {

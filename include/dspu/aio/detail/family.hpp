@@ -12,6 +12,7 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/launch.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
 #include "dspu/aio/detail/serial.hpp"
 
@@ -31,15 +32,6 @@
 
 namespace dspu::aio::detail {
 
-using thread_main = awaitable<asio::detail::awaitable_thread_entry_point>;
-
-// A coroutine with an executor and a cancellation slot of its own, not yet running. launch() runs it, `here`: inside
-// the call up to its first suspension, or else from a function posted to its executor. What it throws goes to the event
-// loop. This is co_spawn without its work guards, its detour through the executor, and its defects of 1.81.
-using thread_of_execution = asio::detail::awaitable_handler<asio::any_io_executor, void>;
-thread_of_execution make_thread(const asio::any_io_executor& ex, thread_main body, asio::cancellation_slot slot = {});
-void launch(const asio::any_io_executor& ex, bool here, thread_of_execution t);
-
 class child;
 
 class family {
@@ -54,14 +46,14 @@ class family {
 
   // An operation void() that completes when all children have ended, on the parent's executor. Await it unless
   // all_ended(), exactly once; after it, no child may be started.
-  auto join() { return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this}, asio::deferred); }
+  auto join() { return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, true}, asio::deferred); }
 
   // The same, but the parent's cancellation does not reach the children.
   auto join_uncancelled() {
-    return asio::async_initiate<const asio::deferred_t&, void()>(initiate_quiet_join{this}, asio::deferred);
+    return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, false}, asio::deferred);
   }
 
-  // Cancels all children started so far. From any thread.
+  // Cancels all children, those that are yet to be started too. From any thread.
   void cancel_all(asio::cancellation_type_t type);
 
  private:
@@ -74,18 +66,14 @@ class family {
 
   struct initiate_join {
     family* self;
+    bool cancels;  // the parent's cancellation reaches the children
     void operator()(parent_handler handler) const {
       auto slot = asio::get_associated_cancellation_slot(handler);
-      if (slot.is_connected()) {
+      if (cancels && slot.is_connected()) {
         slot.assign([f = self](asio::cancellation_type_t type) { f->cancel_all(type); });
       }
       self->wait(std::move(handler));
     }
-  };
-
-  struct initiate_quiet_join {
-    family* self;
-    void operator()(parent_handler handler) const { self->wait(std::move(handler)); }
   };
 
   void wait(parent_handler handler);
@@ -99,14 +87,16 @@ class family {
   }
   void drop(bool ended);
   void resume_by_post();
-  void adopt(child& c);
+  // How it is cancelled already, if it is.
+  asio::cancellation_type_t adopt(child& c);
 
   asio::any_io_executor parent_;
   const bool serial_;
   std::atomic<int> shares_{1};  // the parent's own, each child's, and each posted cancellation's
   std::atomic<bool> abandoned_{false};
-  std::mutex mutex_;  // guards the list of children
+  std::mutex mutex_;  // guards the list of children, and how they are cancelled
   child* children_ = nullptr;
+  asio::cancellation_type_t cancelled_ = asio::cancellation_type::none;
   std::optional<parent_handler> handler_;
 };
 
@@ -163,8 +153,10 @@ template <class T>
 void child::start(awaitable<T> op, result_slot<T>& out) {
   auto body = main(share(home_), this, std::move(op), &out);
   auto thread = make_thread(executor_, std::move(body), signal_.slot());
-  home_.adopt(*this);  // from here on it may be cancelled, and not before its slot is in place
+  // From here on it may be cancelled, and not before its slot is in place.
+  const auto cancelled = home_.adopt(*this);
   launch(executor_, home_.serial(), std::move(thread));
+  if (cancelled != asio::cancellation_type::none) cancel(cancelled);
 }
 
 template <class T>

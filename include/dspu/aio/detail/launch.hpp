@@ -1,4 +1,4 @@
-// Starts a coroutine from code that is not one: what co_spawn does, without the frames and hops that nobody here needs.
+// Starting a coroutine as a thread of execution of its own: the one way in which this library does it.
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
@@ -8,13 +8,18 @@
 
 namespace dspu::aio::detail {
 
-// The outermost frame of a thread of coroutines. It must let nothing out, and keep work on its executor itself.
-using main_awaitable = awaitable<asio::detail::awaitable_thread_entry_point>;
+// The outermost frame of a thread of coroutines; what it throws goes to the event loop.
+using thread_main = awaitable<asio::detail::awaitable_thread_entry_point>;
 
-// Both need a serial executor; `slot` passes terminal cancellation on to the coroutine.
-void launch_by_post(const asio::any_io_executor& ex, main_awaitable body, asio::cancellation_slot slot);
-// At once, on this thread, as far as it goes without waiting.
-void launch_here(const asio::any_io_executor& ex, main_awaitable body, asio::cancellation_slot slot);
+// A coroutine with an executor and a cancellation slot of its own, not yet running; it keeps no work on its executor.
+// This is co_spawn without its work guards, its detour through the executor, and its defects of 1.81.
+using thread_of_execution = asio::detail::awaitable_handler<asio::any_io_executor, void>;
+
+// `slot` passes every type of cancellation on. Once this returns, it may be emitted to, on the executor.
+thread_of_execution make_thread(const asio::any_io_executor& ex, thread_main body, asio::cancellation_slot slot = {});
+
+// Runs it: `here`, inside the call, as far as it goes without waiting; or else from a function posted to `ex`.
+void launch(const asio::any_io_executor& ex, bool here, thread_of_execution t);
 
 // Calls fn and awaits what it returns. fn lives, and is destroyed, with this.
 template <class F, class T>

@@ -48,7 +48,7 @@ class private_loop {
   };
 
   template <class T>
-  static main_awaitable main(std::shared_ptr<task> self, awaitable<T> op, result_slot<T>* out,
+  static thread_main main(std::shared_ptr<task> self, awaitable<T> op, result_slot<T>* out,
                              [[maybe_unused]] asio::any_io_executor work) {
     try {
       if constexpr (std::is_void_v<T>) {
@@ -67,7 +67,7 @@ class private_loop {
   asio::any_io_executor tracked_executor() const {
     return asio::require(context_->get_executor(), asio::execution::outstanding_work.tracked);
   }
-  void run_task(const std::shared_ptr<task>& t, main_awaitable body, const std::stop_token& stop);
+  void run_task(const std::shared_ptr<task>& t, thread_main body, const std::stop_token& stop);
   void run_until_stopped(blocked_scope& scope);
   bool settle();
 
