@@ -19,6 +19,10 @@ class policy_category final : public boost::system::error_category {
       case errc::timed_out: return "operation timed out";
       case errc::queue_full: return "too many are waiting";
       case errc::callback_failed: return "a callback threw";
+      case errc::would_exceed_deadline: return "would exceed the deadline";
+      case errc::bulkhead_full: return "too many calls are under way";
+      case errc::throttled: return "throttled";
+      case errc::fault_injected: return "a fault was injected";
     }
     return "unknown dspu.aio error";
   }
@@ -29,7 +33,11 @@ class policy_category final : public boost::system::error_category {
       case errc::circuit_open: return make_error_condition(connection_refused);
       case errc::timed_out: return make_error_condition(boost::system::errc::timed_out);
       case errc::queue_full: return make_error_condition(no_buffer_space);
-      case errc::callback_failed: break;
+      case errc::would_exceed_deadline: return make_error_condition(boost::system::errc::timed_out);
+      case errc::bulkhead_full:
+      case errc::throttled: return make_error_condition(device_or_resource_busy);
+      case errc::callback_failed:
+      case errc::fault_injected: break;
     }
     return {value, *this};
   }
@@ -67,6 +75,13 @@ circuit_breaker_error::circuit_breaker_error(circuit_state state, std::int64_t f
 
 async_timeout_error::async_timeout_error(duration timeout)
     : error(errc::timed_out, ("after " + in_seconds(timeout)).c_str()), timeout_(timeout) {}
+
+deadline_error::deadline_error(duration needed, duration remaining, std::exception_ptr last_error)
+    : error(errc::would_exceed_deadline,
+            ("a wait of " + in_seconds(needed) + " with " + in_seconds(remaining) + " left").c_str()),
+      needed_(needed),
+      remaining_(remaining),
+      last_error_(std::move(last_error)) {}
 
 queue_full_error::queue_full_error(std::size_t limit)
     : error(errc::queue_full, ("the limit is " + std::to_string(limit)).c_str()), limit_(limit) {}

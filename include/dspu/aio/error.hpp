@@ -18,10 +18,14 @@
 namespace dspu::aio {
 
 enum class errc {
-  circuit_open = 1,  // the breaker refused the call                        ≙ std::errc::connection_refused
-  timed_out,         // run_with_timeout's time was over                    ≙ std::errc::timed_out
-  queue_full,        // the policy's queue holds as many as it may          ≙ std::errc::no_buffer_space
-  callback_failed,   // a callback threw; its error and the call's are kept
+  circuit_open = 1,       // the breaker refused the call                        ≙ std::errc::connection_refused
+  timed_out,              // run_with_timeout's time was over                    ≙ std::errc::timed_out
+  queue_full,             // the policy's queue holds as many as it may          ≙ std::errc::no_buffer_space
+  callback_failed,        // a callback threw; its error and the call's are kept
+  would_exceed_deadline,  // refused at once: the wait would outlast the call    ≙ std::errc::timed_out
+  bulkhead_full,          // as many calls are under way as may be               ≙ std::errc::device_or_resource_busy
+  throttled,              // refused by chance, for the backend refuses a lot    ≙ std::errc::device_or_resource_busy
+  fault_injected,         // chaos made it fail
 };
 
 const boost::system::error_category& category() noexcept;
@@ -65,6 +69,23 @@ class async_timeout_error : public error {
 
  private:
   duration timeout_;
+};
+
+// The call was refused at once, without waiting, for what it would have to wait for comes after its deadline.
+class deadline_error : public error {
+ public:
+  // `last_error` is what the newest attempt failed with; null if there was none.
+  deadline_error(duration needed, duration remaining, std::exception_ptr last_error = nullptr);
+  // How long the wait would have taken; duration::max() if for ever.
+  duration needed() const noexcept { return needed_; }
+  // How long the call had left; never below 0.
+  duration remaining() const noexcept { return remaining_; }
+  const std::exception_ptr& last_error() const noexcept { return last_error_; }
+
+ private:
+  duration needed_;
+  duration remaining_;
+  std::exception_ptr last_error_;
 };
 
 class queue_full_error : public error {
