@@ -73,8 +73,10 @@ circuit_breaker_error::circuit_breaker_error(circuit_state state, std::int64_t f
   retry_after_ = retry_after;
 }
 
-async_timeout_error::async_timeout_error(duration timeout)
-    : error(errc::timed_out, ("after " + in_seconds(timeout)).c_str()), timeout_(timeout) {}
+async_timeout_error::async_timeout_error(duration timeout, std::exception_ptr last_error)
+    : error(errc::timed_out, ("after " + in_seconds(timeout)).c_str()),
+      timeout_(timeout),
+      last_error_(std::move(last_error)) {}
 
 deadline_error::deadline_error(duration needed, duration remaining, std::exception_ptr last_error)
     : error(errc::would_exceed_deadline,

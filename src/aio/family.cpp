@@ -52,13 +52,13 @@ void family::cancel_all(asio::cancellation_type_t type) {
 
 void child::cancel(asio::cancellation_type_t type) {
   if (home_.serial()) {
-    if (!ended_) signal_.emit(type);
+    cancel_here(type);
     return;
   }
   auto keep = share::of_the_living(home_);
   if (!keep) return;
   asio::post(executor_, [s = std::move(*keep), this, type]() mutable {
-    if (!ended_) signal_.emit(type);
+    cancel_here(type);
     s.end();
   });
 }

@@ -51,6 +51,9 @@ class basic_circuit_breaker;
 
 namespace detail {
 
+template <class Clock>
+class breaker_stage;
+
 // All of a breaker but its clock.
 class breaker_state {
  public:
@@ -79,6 +82,7 @@ class breaker_state {
   void reset();
 
   circuit_breaker_error refusal(std::optional<duration> retry_after) const;
+  const circuit_breaker_options& options() const { return options_; }
   const classifier& classify() const { return options_.classify; }
   verdict judge(const outcome& o) const { return options_.classify ? options_.classify(o) : default_verdict(o); }
 
@@ -131,6 +135,10 @@ class basic_circuit_breaker {
     // If refused: how long until a probe may be let in, if that is known.
     std::optional<duration> retry_after() const { return retry_after_; }
 
+    // Whether success() would be the same as doing nothing: closed, without failures, nobody to be told.
+    bool success_changes_nothing() const {
+      return breaker_ == nullptr || breaker_->state_.success_changes_nothing(generation_);
+    }
     void success() { settle(verdict::success); }
     void failure() { settle(verdict::failure); }
     // Settling again, or settling what was refused, does nothing.
@@ -190,7 +198,11 @@ class basic_circuit_breaker {
     return typename Clock::time_point{std::chrono::duration_cast<typename Clock::duration>(t->time_since_epoch())};
   }
 
+  // Its part in a pipeline, which refers to it.
+  detail::breaker_stage<Clock> stage() & { return detail::breaker_stage<Clock>(*this); }
+
  private:
+  friend class detail::breaker_stage<Clock>;
   static core::instant now() { return core::instant_of(Clock::now()); }
 
   detail::breaker_state state_;
@@ -243,3 +255,5 @@ awaitable<awaited_t<F, Args...>> basic_circuit_breaker<Clock>::call(F fn, Args..
 }
 
 }  // namespace dspu::aio
+
+#include "dspu/aio/detail/breaker_stage.hpp"

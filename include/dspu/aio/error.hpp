@@ -64,11 +64,14 @@ class circuit_breaker_error : public error {
 
 class async_timeout_error : public error {
  public:
-  explicit async_timeout_error(duration timeout);
+  explicit async_timeout_error(duration timeout, std::exception_ptr last_error = nullptr);
   duration timeout() const noexcept { return timeout_; }
+  // What the newest attempt failed with that had ended by then; null if none had.
+  const std::exception_ptr& last_error() const noexcept { return last_error_; }
 
  private:
   duration timeout_;
+  std::exception_ptr last_error_;
 };
 
 // The call was refused at once, without waiting, for what it would have to wait for comes after its deadline.

@@ -48,6 +48,9 @@ struct rate_limiter_options {
 
 namespace detail {
 
+template <class Clock>
+class limiter_stage;
+
 // All of a limiter but its timer. The word holds the bucket's level, doubled, plus 1 while anybody waits; only who
 // holds the lock changes it then, which is what keeps the line closed to those who come by.
 class limiter_state : public wait_queue {
@@ -161,7 +164,11 @@ class basic_rate_limiter {
   double tokens() const { return state_->available(now()); }
   std::size_t waiters() const { return state_->waiters(); }
 
+  // Its part in a pipeline, which refers to it.
+  detail::limiter_stage<Clock> stage() & { return detail::limiter_stage<Clock>(*this); }
+
  private:
+  friend class detail::limiter_stage<Clock>;
   static core::instant now() { return core::instant_of(Clock::now()); }
 
   template <class Token>
@@ -199,3 +206,5 @@ class basic_rate_limiter {
 using rate_limiter = basic_rate_limiter<std::chrono::steady_clock>;
 
 }  // namespace dspu::aio
+
+#include "dspu/aio/detail/limiter_stage.hpp"

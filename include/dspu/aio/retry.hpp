@@ -60,6 +60,9 @@ struct retry_options {
 
 namespace detail {
 
+template <class Clock>
+class retry_stage;
+
 // The options, checked, with the defaults filled in.
 struct retry_rules {
   explicit retry_rules(retry_options options);
@@ -134,6 +137,9 @@ class basic_retry {
 
   const retry_options& options() const { return rules_->options; }
 
+  // Its part in a pipeline, with its own hold on the options.
+  detail::retry_stage<Clock> stage() const { return detail::retry_stage<Clock>(rules_); }
+
  private:
   std::shared_ptr<const detail::retry_rules> rules_;
 };
@@ -160,3 +166,5 @@ awaitable<void> pause(const retry_rules& rules, std::int64_t attempt, duration d
 }  // namespace detail
 
 }  // namespace dspu::aio
+
+#include "dspu/aio/detail/retry_stage.hpp"

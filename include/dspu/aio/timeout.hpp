@@ -10,6 +10,7 @@
 
 #include "dspu/aio/detail/family.hpp"
 #include "dspu/aio/detail/sleep.hpp"
+#include "dspu/aio/detail/timeout_stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
 
@@ -61,8 +62,6 @@ class deadline {
   asio::basic_waitable_timer<Clock> timer_;
   std::shared_ptr<shared_state> shared_;
 };
-
-bool is_aborted(const std::exception_ptr& error);
 
 }  // namespace detail
 
@@ -131,6 +130,9 @@ class basic_timeout {
   }
 
   aio::duration duration() const { return duration_; }
+
+  // Its part in a pipeline.
+  detail::timeout_stage<Clock> stage() const { return detail::timeout_stage<Clock>(duration_); }
 
  private:
   template <class F, class... Args>

@@ -53,6 +53,12 @@ class family {
     return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, false}, asio::deferred);
   }
 
+  // Whether cancel_all() was called, be it by the parent's own cancellation. From any thread.
+  bool cancelled() const {
+    const std::lock_guard lock(mutex_);
+    return cancelled_ != asio::cancellation_type::none;
+  }
+
   // Cancels all children, those that are yet to be started too. From any thread.
   void cancel_all(asio::cancellation_type_t type);
 
@@ -94,7 +100,7 @@ class family {
   const bool serial_;
   std::atomic<int> shares_{1};  // the parent's own, each child's, and each posted cancellation's
   std::atomic<bool> abandoned_{false};
-  std::mutex mutex_;  // guards the list of children, and how they are cancelled
+  mutable std::mutex mutex_;  // guards the list of children, and how they are cancelled
   child* children_ = nullptr;
   asio::cancellation_type_t cancelled_ = asio::cancellation_type::none;
   std::optional<parent_handler> handler_;
@@ -135,6 +141,13 @@ class child {
 
   // Emits the child's cancellation signal. From any thread, as long as the child exists and join() has not returned.
   void cancel(asio::cancellation_type_t type);
+  // The same from the child's own executor, where it may end inside the call.
+  void cancel_here(asio::cancellation_type_t type) {
+    if (!ended_) signal_.emit(type);
+  }
+
+  family& home() const { return home_; }
+  const asio::any_io_executor& executor() const { return executor_; }
 
  private:
   friend class family;

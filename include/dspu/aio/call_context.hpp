@@ -1,0 +1,51 @@
+// What a call through a pipeline knows of itself; it flows from the outermost policy to the operation.
+//
+//   pipeline.call([&](const call_context& context) { return fetch(url, context.remaining(now)); });
+//   pipeline.call([&](const call_context& context) { return inner.call_in(context, fetch, url); });   // one budget for both
+//
+// An operation may take it as its first parameter; it is valid until the operation ends. Thread-safety: read it on the
+// operation's own executor.
+#pragma once
+
+#include "dspu/aio/detail/asio.hpp"
+
+#include <cstdint>
+#include <exception>
+#include <optional>
+
+namespace dspu::aio {
+
+class observer;
+class retry_budget;
+
+enum class cancel_reason {
+  caller,   // whoever awaits the call
+  timeout,  // a timeout of the pipeline: its time is over
+  hedge,    // another attempt won
+};
+
+struct call_context {
+  // When the time of the innermost timeout around is over, on the policies' clock; instant::max() if there is none.
+  core::instant deadline = core::instant::max();
+  // The attempt under way of the innermost retry around, from 1.
+  std::int64_t attempt = 1;
+  // How many retries are around. An operation that has retries of its own may want to leave it to them.
+  int retries_around = 0;
+  // If what runs now is cancelled: by whom.
+  cancel_reason cancelled_by = cancel_reason::caller;
+  // What the attempt before this one failed with; null at the first.
+  std::exception_ptr last_error = nullptr;
+  // Charged for every attempt beyond the first, unless a retry has a budget of its own. Null: no limit.
+  retry_budget* budget = nullptr;
+  // Told of every decision. Null: nobody.
+  aio::observer* observer = nullptr;
+
+  bool has_deadline() const { return deadline != core::instant::max(); }
+  // How much time is left, never below 0; duration::max() without a deadline.
+  duration remaining(core::instant now) const {
+    if (!has_deadline()) return duration::max();
+    return now < deadline ? deadline - now : duration{0};
+  }
+};
+
+}  // namespace dspu::aio

@@ -1,0 +1,66 @@
+// The circuit breaker's part in a pipeline: a permit on the way down, settled on the way up.
+#pragma once
+
+#include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/detail/stage.hpp"
+#include "dspu/aio/stage_facts.hpp"
+
+#include <optional>
+
+namespace dspu::aio::detail {
+
+stage_facts facts_of(const breaker_state& breaker);
+
+template <class Clock>
+class breaker_stage : public stage_defaults {
+ public:
+  using clock_type = Clock;
+
+  explicit breaker_stage(basic_circuit_breaker<Clock>& breaker) : breaker_(&breaker) {}
+  stage_facts facts() const { return facts_of(breaker_->state_); }
+
+  class session : public session_defaults {
+   public:
+    explicit session(const breaker_stage& s) : breaker_(s.breaker_) {}
+
+    entry enter(run& r, std::size_t) {
+      starts_ = r.starts;
+      permit_.emplace(breaker_->try_permit());
+      if (state().events_pending()) return entry::wait;
+      return *permit_ ? entry::go : r.refuse(refusal());
+    }
+    awaitable<void> wait(run&) { return tell_and_go(); }
+
+    bool plain() const {
+      return !state().classify() && permit_->success_changes_nothing();
+    }
+    void succeed(run&) { permit_->success(); }
+
+    next leave(run& r, std::size_t level, ending e) {
+      const bool not_ours = r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value());
+      permit_->settle(not_ours ? verdict::ignored : state().judge(e.view()));
+      return state().events_pending() ? next::attend : next::up;
+    }
+    awaitable<void> attend(run&, ending) { return state().deliver_async(); }
+
+   private:
+    breaker_state& state() const { return breaker_->state_; }
+    std::exception_ptr refusal() const {
+      return std::make_exception_ptr(state().refusal(permit_->retry_after()));
+    }
+    awaitable<void> tell_and_go() {
+      auto telling = state().deliver_async();
+      co_await std::move(telling);
+      if (!*permit_) std::rethrow_exception(refusal());
+    }
+
+    basic_circuit_breaker<Clock>* breaker_;
+    std::optional<typename basic_circuit_breaker<Clock>::permit> permit_;
+    std::uint64_t starts_ = 0;
+  };
+
+ private:
+  basic_circuit_breaker<Clock>* breaker_;
+};
+
+}  // namespace dspu::aio::detail

@@ -1,0 +1,240 @@
+// One coroutine that takes a call through any number of policies: down through their stages, the operation, and up.
+#pragma once
+
+#include "dspu/aio/detail/family.hpp"
+#include "dspu/aio/detail/stage.hpp"
+#include "dspu/aio/error.hpp"
+#include "dspu/aio/policy.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace dspu::aio::detail {
+
+// An operation may take the context first.
+template <class F, class... Args>
+concept takes_context = async_callable<F, const call_context&, Args...>;
+
+template <class F, class... Args>
+concept operation = takes_context<F, Args...> || async_callable<F, Args...>;
+
+template <class F, class... Args>
+auto invoke_operation(const call_context& context, F& fn, Args&&... args) {
+  if constexpr (takes_context<F, Args...>) {
+    return std::invoke(fn, context, std::forward<Args>(args)...);
+  } else {
+    return std::invoke(fn, std::forward<Args>(args)...);
+  }
+}
+
+template <class F, class... Args>
+using operation_result_t =
+    typename awaited<decltype(invoke_operation(std::declval<const call_context&>(), std::declval<F&>(),
+                                               std::declval<Args>()...))>::type;
+
+// The sessions of one call, outermost first, and how deep it is in them.
+template <class... Stages>
+class session_stack {
+ public:
+  explicit session_stack(const std::tuple<Stages...>& stages)
+      : sessions_(std::apply([](const auto&... s) { return sessions(s...); }, stages)) {}
+
+  // Goes down until all are entered (`go`), or one has to wait or refuses.
+  entry descend(run& r) { return descend(r, indices{}); }
+  // The one that had to wait is entered now.
+  void waited() { ++depth_; }
+
+  bool plain() const {
+    return std::apply([](const auto&... s) { return (s.plain() && ...); }, sessions_);
+  }
+  void succeed(run& r) { succeed(r, indices{}); }
+
+  // Leaves one after another, until one wants to be attended or goes down again; `up`: all are left.
+  next ascend(run& r, ending e) { return ascend(r, e, indices{}); }
+  // The one that ascend() or descend() stopped at.
+  awaitable<void> wait(run& r) {
+    return at([&](auto& s) { return s.wait(r); }, indices{});
+  }
+  awaitable<void> attend(run& r, ending e) {
+    return at([&](auto& s) { return s.attend(r, e); }, indices{});
+  }
+  // It goes down again: it stays entered.
+  void stay() { ++depth_; }
+
+ private:
+  using sessions = std::tuple<typename Stages::session...>;
+  using indices = std::index_sequence_for<Stages...>;
+  static constexpr std::size_t size = sizeof...(Stages);
+
+  template <std::size_t... I>
+  entry descend(run& r, std::index_sequence<I...>) {
+    entry e = entry::go;
+    static_cast<void>(((I < depth_ || enter<I>(r, e)) && ...));
+    return e;
+  }
+  template <std::size_t I>
+  bool enter(run& r, entry& e) {
+    e = std::get<I>(sessions_).enter(r, I);
+    if (e != entry::go) return false;
+    depth_ = I + 1;
+    return true;
+  }
+
+  template <std::size_t... I>
+  void succeed(run& r, std::index_sequence<I...>) {
+    (std::get<size - 1 - I>(sessions_).succeed(r), ...);
+    depth_ = 0;
+  }
+
+  template <std::size_t... I>
+  next ascend(run& r, ending e, std::index_sequence<I...>) {
+    next n = next::up;
+    static_cast<void>(((size - 1 - I >= depth_ || leave<size - 1 - I>(r, e, n)) && ...));
+    return n;
+  }
+  template <std::size_t I>
+  bool leave(run& r, ending e, next& n) {
+    depth_ = I;  // whatever it throws, it is left
+    n = std::get<I>(sessions_).leave(r, I, e);
+    return n == next::up;
+  }
+
+  template <class Do, std::size_t... I>
+  awaitable<void> at(Do what, std::index_sequence<I...>) {
+    awaitable<void> a;
+    static_cast<void>(((I == depth_ && (a = what(std::get<I>(sessions_)), true)) || ...));
+    return a;
+  }
+
+  sessions sessions_;
+  std::size_t depth_ = 0;  // how many are entered
+};
+
+template <class... Stages>
+inline constexpr bool any_interrupts = (Stages::interrupts || ...);
+template <class... Stages>
+inline constexpr bool any_reruns = (Stages::reruns || ...);
+
+inline bool is_cancelled(const asio::cancellation_state& state) {
+  return state.cancelled() != asio::cancellation_type::none;
+}
+
+template <bool Again, class F, class... Args>
+auto start_operation(const call_context& context, F& fn, Args&... args) {
+  if constexpr (Again) {
+    return invoke_operation(context, fn, args...);
+  } else {
+    return invoke_operation(context, fn, std::move(args)...);
+  }
+}
+
+template <class T, class... Stages, class F, class... Args>
+awaitable<T> drive(const std::tuple<Stages...>& stages, call_context context, child* self, F fn,
+                   Args... args) {
+  run r{.context = std::move(context), .self = self};
+  session_stack<Stages...> stack(stages);
+  result_slot<T> result;
+  for (;;) {
+    entry e = stack.descend(r);
+    while (e == entry::wait) {
+      try {
+        auto waiting = stack.wait(r);
+        co_await std::move(waiting);
+        stack.waited();
+        const auto state = co_await asio::this_coro::cancellation_state;
+        e = is_cancelled(state) ? r.refuse(aborted_error()) : stack.descend(r);
+      } catch (...) {
+        e = r.refuse(std::current_exception());
+      }
+    }
+    if (e == entry::go) {
+      ++r.starts;
+      try {
+        auto op = start_operation<any_reruns<Stages...>>(r.context, fn, args...);
+        if constexpr (std::is_void_v<T>) {
+          co_await std::move(op);
+          result.emplace();
+        } else {
+          result.emplace(co_await std::move(op));
+        }
+      } catch (...) {
+        result.fail(std::current_exception());
+      }
+      if (!may_hold_failure<T> && result.has_value() && r.interrupted == run::nobody && stack.plain()) {
+        stack.succeed(r);
+        co_return result.take();
+      }
+    } else {
+      result.fail(std::exchange(r.refusal, nullptr));
+    }
+
+    // What the stages await on the way up does not throw past them.
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    next n = next::up;
+    do {
+      auto state = co_await asio::this_coro::cancellation_state;
+      r.cancelled = self != nullptr ? self->home().cancelled() : is_cancelled(state);
+      bool threw = false;
+      try {
+        n = stack.ascend(r, ending(result));
+      } catch (...) {  // a classifier of the user's; the stages further out see that
+        result.fail(std::current_exception());
+        threw = true;
+        n = next::attend;
+      }
+      if (std::exchange(r.revive, false)) {
+        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+      }
+      if (n == next::up) break;
+      if (threw) continue;
+      try {
+        auto attending = stack.attend(r, ending(result));
+        co_await std::move(attending);
+      } catch (...) {
+        result.fail(std::current_exception());
+        n = next::attend;
+      }
+      state = co_await asio::this_coro::cancellation_state;
+      if (n == next::again && is_cancelled(state)) {
+        result.fail(std::make_exception_ptr(cancelled_error(r.context.last_error)));
+        n = next::attend;
+      }
+    } while (n != next::again);
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    if (n == next::up) co_return result.take();
+    stack.stay();
+    result = {};
+  }
+}
+
+// The same as a child of the call, so that stages can cancel it; the call ends after it.
+template <class T, class... Stages, class F, class... Args>
+awaitable<T> drive_apart(const std::tuple<Stages...>& stages, call_context context, F fn, Args... args) {
+  const auto executor = co_await asio::this_coro::executor;
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  result_slot<T> result;
+  {
+    family f(executor);
+    child c(f);
+    auto body = drive<T>(stages, std::move(context), &c, std::move(fn), std::move(args)...);
+    c.start(std::move(body), result);
+    if (!f.all_ended()) {
+      const auto cancellation = co_await asio::this_coro::cancellation_state;
+      if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());
+      auto joined = f.join();
+      co_await std::move(joined);
+    }
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  co_return result.take();
+}
+
+}  // namespace dspu::aio::detail

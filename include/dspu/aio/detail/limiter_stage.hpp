@@ -1,0 +1,65 @@
+// The rate limiter's part in a pipeline: a token on the way down, given back if the operation was never begun.
+#pragma once
+
+#include "dspu/aio/detail/stage.hpp"
+#include "dspu/aio/rate_limiter.hpp"
+#include "dspu/aio/stage_facts.hpp"
+
+namespace dspu::aio::detail {
+
+stage_facts facts_of(const limiter_state& limiter);
+
+template <class Clock>
+class limiter_stage : public stage_defaults {
+ public:
+  using clock_type = Clock;
+
+  explicit limiter_stage(basic_rate_limiter<Clock>& limiter)
+      : limiter_(&limiter), units_(limiter.state_->checked_units(1)) {}
+  stage_facts facts() const { return facts_of(*limiter_->state_); }
+
+  class session : public session_defaults {
+   public:
+    explicit session(const limiter_stage& s) : limiter_(s.limiter_), units_(s.units_) {}
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+    ~session() { give_back_if_unused(); }
+
+    entry enter(run& r, std::size_t) {
+      run_ = &r;
+      starts_ = r.starts;
+      taken_ = limiter_->state_->try_take(units_, limiter_->now());
+      return taken_ ? entry::go : entry::wait;
+    }
+    awaitable<void> wait(run& r) { return wait_in_line(r); }
+
+    void succeed(run&) { taken_ = false; }
+    next leave(run&, std::size_t, ending) {
+      give_back_if_unused();
+      return next::up;
+    }
+
+   private:
+    awaitable<void> wait_in_line(run& r) {
+      auto waiting = limiter_->wait_for(units_);
+      co_await std::move(waiting);
+      static_cast<void>(r);
+      taken_ = true;
+    }
+    void give_back_if_unused() {
+      if (std::exchange(taken_, false) && run_->starts == starts_) limiter_->state_->give_back(units_);
+    }
+
+    basic_rate_limiter<Clock>* limiter_;
+    core::token_bucket::units units_;
+    run* run_ = nullptr;
+    std::uint64_t starts_ = 0;
+    bool taken_ = false;
+  };
+
+ private:
+  basic_rate_limiter<Clock>* limiter_;
+  core::token_bucket::units units_;
+};
+
+}  // namespace dspu::aio::detail

@@ -1,0 +1,110 @@
+// A policy's part in a call: what it does before the operation, and after it.
+//
+// A pipeline's driver (detail/drive.hpp) goes down through its stages, runs the operation, and comes back up:
+//
+//   down   enter(): `go`, `wait` (await wait(), then go), or `refuse` (the error is in run::refusal)
+//   up     succeed(): a plain value came; or leave(): anything else did. `up`: on to the next stage out;
+//          `again`: await attend() and go down again from here; `attend`: await attend(), then on
+//
+// What is entered is left exactly once, unless the frame is destroyed: then the session's destructor gives back what it
+// holds. A session is entered anew whenever a stage further out goes down again. `level` counts from the outermost stage, 0. Nothing here is thread-safe: all of it runs on the call's executor.
+#pragma once
+
+#include "dspu/aio/call_context.hpp"
+#include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/outcome.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace dspu::aio::detail {
+
+class child;
+
+enum class entry { go, wait, refuse };
+enum class next { up, again, attend };
+
+// How the call stands on its way up, whatever its type is.
+class ending {
+ public:
+  template <class T>
+  explicit ending(result_slot<T>& slot) : slot_(&slot), type_(&type_of<T>) {}
+
+  bool has_value() const { return type_->has_value(slot_); }
+  std::exception_ptr error() const { return type_->error(slot_); }
+  // Valid until the result is changed.
+  outcome view() const { return type_->view(slot_); }
+  void fail(std::exception_ptr e) { type_->fail(slot_, std::move(e)); }
+  // The result itself, if it is of that type.
+  template <class T>
+  result_slot<T>* slot_of() const {
+    return *type_->value_type == typeid(T) ? static_cast<result_slot<T>*>(slot_) : nullptr;
+  }
+
+ private:
+  struct operations {
+    const std::type_info* value_type;
+    bool (*has_value)(void*);
+    std::exception_ptr (*error)(void*);
+    outcome (*view)(void*);
+    void (*fail)(void*, std::exception_ptr);
+  };
+  template <class T>
+  static result_slot<T>& as(void* p) {
+    return *static_cast<result_slot<T>*>(p);
+  }
+  template <class T>
+  static constexpr operations type_of{&typeid(T), [](void* p) { return as<T>(p).has_value(); },
+                                      [](void* p) { return as<T>(p).error(); },
+                                      [](void* p) { return outcome_of(as<T>(p)); },
+                                      [](void* p, std::exception_ptr e) { as<T>(p).fail(std::move(e)); }};
+
+  void* slot_;
+  const operations* type_;
+};
+
+// What the stages of one call share.
+struct run {
+  static constexpr std::size_t nobody = std::numeric_limits<std::size_t>::max();
+
+  call_context context;
+  child* self = nullptr;             // what the driver runs as, if a stage may cancel it; null: in the caller's own thread
+  std::size_t interrupted = nobody;  // the outermost stage that has cancelled the driver and not yet been left
+  bool revive = false;               // that stage has been left: the driver goes on as if it had not been cancelled
+  core::instant enforced = core::instant::max();  // when the first timeout will cancel the driver
+  bool cancelled = false;            // by the caller; looked up before each way up
+  std::uint64_t starts = 0;          // how often the operation was begun
+  std::exception_ptr refusal = nullptr;
+
+  // Whether what came up is the work of a cancellation from outside of that stage: none of its business.
+  bool cut_from_outside(std::size_t level) const { return cancelled || interrupted < level; }
+
+  entry refuse(std::exception_ptr e) {
+    refusal = std::move(e);
+    return entry::refuse;
+  }
+};
+
+std::exception_ptr aborted_error();
+bool is_aborted(const std::exception_ptr& error);
+
+// What a session does unless it says otherwise.
+struct session_defaults {
+  // Whether succeed() is all that a value of a type that cannot hold a failure needs.
+  bool plain() const { return true; }
+  void succeed(run&) {}
+  awaitable<void> wait(run&) { return {}; }
+  awaitable<void> attend(run&, ending) { return {}; }
+};
+
+// Tells the driver what a stage may do, so that it pays only for what is there.
+struct stage_defaults {
+  static constexpr bool interrupts = false;  // cancels the driver: it runs as a child of the call
+  static constexpr bool reruns = false;      // goes down again: the operation's arguments are used more than once
+};
+
+}  // namespace dspu::aio::detail

@@ -1,0 +1,153 @@
+// Policies in a row, as one: the LEFTMOST is the OUTERMOST.
+//
+//   circuit_breaker breaker{{…}};
+//   rate_limiter limiter{{…}};
+//   auto resilient = timeout(10s) | retry{{.max_attempts = 5}} | breaker | limiter | timeout(2s);
+//   co_await resilient.call(fetch, url);         // 10 s in all; 5 attempts of 2 s; each asks the breaker and the limiter
+//   auto stubborn = resilient(fetch);            // co_await stubborn(url)
+//
+// So a breaker inside a retry counts attempts, outside it counts calls; a limiter inside charges every attempt; a timeout
+// inside is for one attempt, outside for all of them with their pauses.
+//
+// One budget: the time of the timeouts flows inwards. A pause, or a place in a limiter's line, that cannot end before the
+// deadline is refused at once with deadline_error, which carries the last real error. What a policy further in refuses
+// (an open breaker, a full line) is no outcome of the operation: it counts for no breaker further out, and tokens that
+// were taken for it go back. The operation sees the budget if it takes a call_context first (call_context.hpp).
+//
+// One coroutine drives all policies (and one more, with a thread of execution of its own, if there is a timeout). No type
+// is erased, nothing is allocated but frames.
+//
+// Policies with a state (breaker, limiter, …) are referred to and must outlive the pipeline; retries and timeouts are
+// copied. Thread-safety: immutable; any number of calls at once.
+#pragma once
+
+#include "dspu/aio/call_context.hpp"
+#include "dspu/aio/detail/drive.hpp"
+#include "dspu/aio/stage_facts.hpp"
+
+#include <concepts>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace dspu::aio {
+
+namespace detail {
+
+template <class P>
+concept has_stage = requires(P&& p) { std::forward<P>(p).stage(); };
+
+std::string describe(const std::vector<stage_facts>& stages);
+
+}  // namespace detail
+
+template <class... Stages>
+class pipeline {
+ public:
+  explicit pipeline(std::tuple<Stages...> stages) : stages_(std::move(stages)) {}
+
+  // Runs fn(args…), or fn(context, args…), once through all policies. fn and its arguments live in the call; with a
+  // retry in the row they are used again, so they are copied or referred to instead of moved from.
+  // Suspends, throws: as the policies and fn do. On cancel: as they do; nothing is left running.
+  template <class F, class... Args>
+    requires detail::operation<F, Args&...> || detail::operation<F, Args...>
+  auto call(F fn, Args... args) const& {
+    return start(*this, call_context{}, std::move(fn), std::move(args)...);
+  }
+  template <class F, class... Args>
+    requires detail::operation<F, Args&...> || detail::operation<F, Args...>
+  auto call(F fn, Args... args) const&& {
+    return call_kept(*this, call_context{}, std::move(fn), std::move(args)...);
+  }
+
+  // The same within the budget of a call that is under way: its deadline, its retries, its retry budget, its observer.
+  template <class F, class... Args>
+    requires detail::operation<F, Args&...> || detail::operation<F, Args...>
+  auto call_in(const call_context& outer, F fn, Args... args) const& {
+    return start(*this, outer, std::move(fn), std::move(args)...);
+  }
+
+  // A callable like fn, each call of which goes through the policies.
+  template <class F>
+  auto operator()(F fn) const {
+    return [self = *this, fn = std::move(fn)]<class... Args>(Args&&... args)
+      requires detail::operation<const F, std::decay_t<Args>&...> || detail::operation<const F, std::decay_t<Args>...>
+    { return call_kept(self, call_context{}, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
+  }
+
+  // "timeout(10 s) | retry(5 attempts, …) | …"
+  std::string describe() const { return detail::describe(facts()); }
+  // What each policy says of itself, outermost first; lint.hpp looks for what cannot work in it.
+  std::vector<stage_facts> facts() const {
+    return std::apply([](const auto&... s) { return std::vector<stage_facts>{s.facts()...}; }, stages_);
+  }
+
+  const std::tuple<Stages...>& stages() const { return stages_; }
+
+ private:
+  template <class F, class... Args>
+  static auto result_of() {
+    if constexpr (detail::any_reruns<Stages...>) {
+      return std::type_identity<detail::operation_result_t<F, Args&...>>{};
+    } else {
+      return std::type_identity<detail::operation_result_t<F, Args...>>{};
+    }
+  }
+
+  template <class F, class... Args>
+  static auto start(const pipeline& self, call_context context, F fn, Args... args) {
+    using T = typename decltype(result_of<F, Args...>())::type;
+    if constexpr (detail::any_interrupts<Stages...>) {
+      return detail::drive_apart<T>(self.stages_, std::move(context), std::move(fn), std::move(args)...);
+    } else {
+      return detail::drive<T>(self.stages_, std::move(context), nullptr, std::move(fn), std::move(args)...);
+    }
+  }
+
+  // Of a pipeline that may be gone before the call is over.
+  template <class F, class... Args>
+  static auto call_kept(pipeline self, call_context context, F fn, Args... args)
+      -> awaitable<typename decltype(result_of<F, Args...>())::type> {
+    auto running = start(self, std::move(context), std::move(fn), std::move(args)...);
+    co_return co_await std::move(running);
+  }
+
+  std::tuple<Stages...> stages_;
+};
+
+namespace detail {
+
+template <class P>
+struct is_pipeline : std::false_type {};
+template <class... Stages>
+struct is_pipeline<pipeline<Stages...>> : std::true_type {};
+
+template <class P>
+concept composable = is_pipeline<std::remove_cvref_t<P>>::value || has_stage<P>;
+
+template <class P>
+auto stages_of(P&& p) {
+  if constexpr (is_pipeline<std::remove_cvref_t<P>>::value) {
+    return p.stages();
+  } else {
+    return std::tuple(std::forward<P>(p).stage());
+  }
+}
+
+}  // namespace detail
+
+// The left around the right.
+template <detail::composable Outer, detail::composable Inner>
+auto operator|(Outer&& outer, Inner&& inner) {
+  return pipeline(std::tuple_cat(detail::stages_of(std::forward<Outer>(outer)),
+                                 detail::stages_of(std::forward<Inner>(inner))));
+}
+
+// One policy as a pipeline.
+template <detail::composable P>
+auto pipe(P&& policy) {
+  return pipeline(detail::stages_of(std::forward<P>(policy)));
+}
+
+}  // namespace dspu::aio
