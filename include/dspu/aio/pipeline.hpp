@@ -98,11 +98,8 @@ class pipeline {
   template <class F, class... Args>
   static auto start(const pipeline& self, call_context context, F fn, Args... args) {
     using T = typename decltype(result_of<F, Args...>())::type;
-    if constexpr (detail::any_interrupts<Stages...>) {
-      return detail::drive_apart<T>(self.stages_, std::move(context), std::move(fn), std::move(args)...);
-    } else {
-      return detail::drive<T>(self.stages_, std::move(context), nullptr, std::move(fn), std::move(args)...);
-    }
+    static_assert((Stages::template accepts<T> && ...), "a policy in the row is for another type of result");
+    return detail::run_stages<T>(self.refs(), std::move(context), std::move(fn), std::move(args)...);
   }
 
   // Of a pipeline that may be gone before the call is over.
@@ -111,6 +108,10 @@ class pipeline {
       -> awaitable<typename decltype(result_of<F, Args...>())::type> {
     auto running = start(self, std::move(context), std::move(fn), std::move(args)...);
     co_return co_await std::move(running);
+  }
+
+  detail::stage_refs<Stages...> refs() const {
+    return std::apply([](const auto&... s) { return detail::stage_refs<Stages...>(&s...); }, stages_);
   }
 
   std::tuple<Stages...> stages_;

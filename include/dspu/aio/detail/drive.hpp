@@ -38,12 +38,16 @@ using operation_result_t =
     typename awaited<decltype(invoke_operation(std::declval<const call_context&>(), std::declval<F&>(),
                                                std::declval<Args>()...))>::type;
 
+// The stages of a pipeline, which outlives the call.
+template <class... Stages>
+using stage_refs = std::tuple<const Stages*...>;
+
 // The sessions of one call, outermost first, and how deep it is in them.
 template <class... Stages>
 class session_stack {
  public:
-  explicit session_stack(const std::tuple<Stages...>& stages)
-      : sessions_(std::apply([](const auto&... s) { return sessions(s...); }, stages)) {}
+  explicit session_stack(const stage_refs<Stages...>& stages)
+      : sessions_(std::apply([](const auto*... s) { return sessions(*s...); }, stages)) {}
 
   // Goes down until all are entered (`go`), or one has to wait or refuses.
   entry descend(run& r) { return descend(r, indices{}); }
@@ -64,6 +68,8 @@ class session_stack {
   awaitable<void> attend(run& r, ending e) {
     return at([&](auto& s) { return s.attend(r, e); }, indices{});
   }
+  // The one that descend() stopped at answers in the operation's place.
+  void answer(run& r, ending e) { answer(r, e, indices{}); }
   // It goes down again: it stays entered.
   void stay() { ++depth_; }
 
@@ -105,6 +111,11 @@ class session_stack {
     return n == next::up;
   }
 
+  template <std::size_t... I>
+  void answer(run& r, ending e, std::index_sequence<I...>) {
+    static_cast<void>(((I == depth_ && (std::get<I>(sessions_).answer(r, e), true)) || ...));
+  }
+
   template <class Do, std::size_t... I>
   awaitable<void> at(Do what, std::index_sequence<I...>) {
     awaitable<void> a;
@@ -135,7 +146,7 @@ auto start_operation(const call_context& context, F& fn, Args&... args) {
 }
 
 template <class T, class... Stages, class F, class... Args>
-awaitable<T> drive(const std::tuple<Stages...>& stages, call_context context, child* self, F fn,
+awaitable<T> drive(stage_refs<Stages...> stages, call_context context, child* self, F fn,
                    Args... args) {
   run r{.context = std::move(context), .self = self};
   session_stack<Stages...> stack(stages);
@@ -170,6 +181,8 @@ awaitable<T> drive(const std::tuple<Stages...>& stages, call_context context, ch
         stack.succeed(r);
         co_return result.take();
       }
+    } else if (e == entry::answer) {
+      stack.answer(r, ending(result));
     } else {
       result.fail(std::exchange(r.refusal, nullptr));
     }
@@ -216,7 +229,7 @@ awaitable<T> drive(const std::tuple<Stages...>& stages, call_context context, ch
 
 // The same as a child of the call, so that stages can cancel it; the call ends after it.
 template <class T, class... Stages, class F, class... Args>
-awaitable<T> drive_apart(const std::tuple<Stages...>& stages, call_context context, F fn, Args... args) {
+awaitable<T> drive_apart(stage_refs<Stages...> stages, call_context context, F fn, Args... args) {
   const auto executor = co_await asio::this_coro::executor;
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -235,6 +248,58 @@ awaitable<T> drive_apart(const std::tuple<Stages...>& stages, call_context conte
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   co_return result.take();
+}
+
+template <class... Stages>
+inline constexpr bool any_surrounds = (Stages::surrounds || ...);
+
+// Where the first stage is that surrounds; size if there is none.
+template <class... Stages>
+constexpr std::size_t first_that_surrounds() {
+  std::size_t i = 0;
+  static_cast<void>(((Stages::surrounds || (++i, false)) || ...));
+  return i;
+}
+
+template <std::size_t From, class Tuple, std::size_t... I>
+auto slice(const Tuple& t, std::index_sequence<I...>) {
+  return std::tuple(std::get<From + I>(t)...);
+}
+
+template <class T, class... Stages, class F, class... Args>
+awaitable<T> run_stages(const stage_refs<Stages...>& stages, call_context context, F fn, Args... args);
+
+// The operation that the stages outside of a surrounding one see: that one, with all that is inside of it.
+template <class T, class Around, class Inner, class F, class... Args>
+struct surrounded {
+  const Around* around;
+  Inner inner;
+  F fn;
+  std::tuple<Args...> args;
+
+  awaitable<T> operator()(const call_context& context) {
+    return around->template surround<T>(context, [this](call_context c) {
+      return std::apply([&](const Args&... a) { return run_stages<T>(inner, std::move(c), fn, Args(a)...); }, args);
+    });
+  }
+};
+
+// Runs an operation through all stages: in one coroutine between any two that surround.
+template <class T, class... Stages, class F, class... Args>
+awaitable<T> run_stages(const stage_refs<Stages...>& stages, call_context context, F fn, Args... args) {
+  if constexpr (any_surrounds<Stages...>) {
+    constexpr std::size_t at = first_that_surrounds<Stages...>();
+    auto outer = slice<0>(stages, std::make_index_sequence<at>{});
+    auto inner = slice<at + 1>(stages, std::make_index_sequence<sizeof...(Stages) - at - 1>{});
+    using around = std::remove_pointer_t<std::tuple_element_t<at, stage_refs<Stages...>>>;
+    surrounded<T, around, decltype(inner), F, Args...> op{std::get<at>(stages), inner, std::move(fn),
+                                                          std::tuple<Args...>(std::move(args)...)};
+    return run_stages<T>(outer, std::move(context), std::move(op));
+  } else if constexpr (any_interrupts<Stages...>) {
+    return drive_apart<T>(stages, std::move(context), std::move(fn), std::move(args)...);
+  } else {
+    return drive<T>(stages, std::move(context), nullptr, std::move(fn), std::move(args)...);
+  }
 }
 
 }  // namespace dspu::aio::detail

@@ -2,7 +2,8 @@
 //
 // A pipeline's driver (detail/drive.hpp) goes down through its stages, runs the operation, and comes back up:
 //
-//   down   enter(): `go`, `wait` (await wait(), then go), or `refuse` (the error is in run::refusal)
+//   down   enter(): `go`, `wait` (await wait(), then go), `refuse` (the error is in run::refusal), or `answer` (it gives
+//          the result itself, in answer(), and the operation is not run)
 //   up     succeed(): a plain value came; or leave(): anything else did. `up`: on to the next stage out;
 //          `again`: await attend() and go down again from here; `attend`: await attend(), then on
 //
@@ -25,7 +26,7 @@ namespace dspu::aio::detail {
 
 class child;
 
-enum class entry { go, wait, refuse };
+enum class entry { go, wait, refuse, answer };
 enum class next { up, again, attend };
 
 // How the call stands on its way up, whatever its type is.
@@ -98,6 +99,7 @@ struct session_defaults {
   bool plain() const { return true; }
   void succeed(run&) {}
   awaitable<void> wait(run&) { return {}; }
+  void answer(run&, ending) {}
   awaitable<void> attend(run&, ending) { return {}; }
 };
 
@@ -105,6 +107,12 @@ struct session_defaults {
 struct stage_defaults {
   static constexpr bool interrupts = false;  // cancels the driver: it runs as a child of the call
   static constexpr bool reruns = false;      // goes down again: the operation's arguments are used more than once
+  // Runs what is inside it as it likes, several times at once perhaps, in a coroutine of its own: instead of a session it
+  // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it.
+  static constexpr bool surrounds = false;
+  // Whether it can deal with results of that type.
+  template <class T>
+  static constexpr bool accepts = true;
 };
 
 }  // namespace dspu::aio::detail
