@@ -51,29 +51,29 @@ class pipeline {
   // retry in the row they are used again, so they are copied or referred to instead of moved from.
   // Suspends, throws: as the policies and fn do. On cancel: as they do; nothing is left running.
   template <class F, class... Args>
-    requires detail::operation<F, Args&...> || detail::operation<F, Args...>
+    requires detail::operation_for<F, Args...>
   auto call(F fn, Args... args) const& {
-    return start(*this, call_context{}, std::move(fn), std::move(args)...);
+    return detail::run_through(refs(), {}, std::move(fn), std::move(args)...);
   }
   template <class F, class... Args>
-    requires detail::operation<F, Args&...> || detail::operation<F, Args...>
+    requires detail::operation_for<F, Args...>
   auto call(F fn, Args... args) const&& {
-    return call_kept(*this, call_context{}, std::move(fn), std::move(args)...);
+    return detail::run_through(stages_, {}, std::move(fn), std::move(args)...);
   }
 
   // The same within the budget of a call that is under way: its deadline, its retries, its retry budget, its observer.
   template <class F, class... Args>
-    requires detail::operation<F, Args&...> || detail::operation<F, Args...>
+    requires detail::operation_for<F, Args...>
   auto call_in(const call_context& outer, F fn, Args... args) const& {
-    return start(*this, outer, std::move(fn), std::move(args)...);
+    return detail::run_through(refs(), outer, std::move(fn), std::move(args)...);
   }
 
   // A callable like fn, each call of which goes through the policies.
   template <class F>
   auto operator()(F fn) const {
-    return [self = *this, fn = std::move(fn)]<class... Args>(Args&&... args)
-      requires detail::operation<const F, std::decay_t<Args>&...> || detail::operation<const F, std::decay_t<Args>...>
-    { return call_kept(self, call_context{}, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
+    return [stages = stages_, fn = std::move(fn)]<class... Args>(Args&&... args)
+      requires detail::operation_for<F, std::decay_t<Args>...>
+    { return detail::run_through(stages, {}, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
   }
 
   // "timeout(10 s) | retry(5 attempts, …) | …"
@@ -86,32 +86,8 @@ class pipeline {
   const std::tuple<Stages...>& stages() const { return stages_; }
 
  private:
-  template <class F, class... Args>
-  static auto result_of() {
-    if constexpr (detail::any_reruns<Stages...>) {
-      return std::type_identity<detail::operation_result_t<F, Args&...>>{};
-    } else {
-      return std::type_identity<detail::operation_result_t<F, Args...>>{};
-    }
-  }
-
-  template <class F, class... Args>
-  static auto start(const pipeline& self, call_context context, F fn, Args... args) {
-    using T = typename decltype(result_of<F, Args...>())::type;
-    static_assert((Stages::template accepts<T> && ...), "a policy in the row is for another type of result");
-    return detail::run_stages<T>(self.refs(), std::move(context), std::move(fn), std::move(args)...);
-  }
-
-  // Of a pipeline that may be gone before the call is over.
-  template <class F, class... Args>
-  static auto call_kept(pipeline self, call_context context, F fn, Args... args)
-      -> awaitable<typename decltype(result_of<F, Args...>())::type> {
-    auto running = start(self, std::move(context), std::move(fn), std::move(args)...);
-    co_return co_await std::move(running);
-  }
-
-  detail::stage_refs<Stages...> refs() const {
-    return std::apply([](const auto&... s) { return detail::stage_refs<Stages...>(&s...); }, stages_);
+  std::tuple<const Stages*...> refs() const {
+    return std::apply([](const auto&... s) { return std::tuple<const Stages*...>(&s...); }, stages_);
   }
 
   std::tuple<Stages...> stages_;

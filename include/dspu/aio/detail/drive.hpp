@@ -24,6 +24,10 @@ concept takes_context = async_callable<F, const call_context&, Args...>;
 template <class F, class... Args>
 concept operation = takes_context<F, Args...> || async_callable<F, Args...>;
 
+// Its arguments are moved to it, or, if it may be run again, referred to.
+template <class F, class... Args>
+concept operation_for = operation<F, Args...> || operation<F, Args&...>;
+
 template <class F, class... Args>
 auto invoke_operation(const call_context& context, F& fn, Args&&... args) {
   if constexpr (takes_context<F, Args...>) {
@@ -38,16 +42,24 @@ using operation_result_t =
     typename awaited<decltype(invoke_operation(std::declval<const call_context&>(), std::declval<F&>(),
                                                std::declval<Args>()...))>::type;
 
-// The stages of a pipeline, which outlives the call.
-template <class... Stages>
-using stage_refs = std::tuple<const Stages*...>;
+// A call has a tuple of stages: its own, or pointers to those of a pipeline that outlives it.
+template <class Stage>
+const Stage& stage_in(const Stage& s) {
+  return s;
+}
+template <class Stage>
+const Stage& stage_in(const Stage* s) {
+  return *s;
+}
+template <class Held>
+using stage_type = std::remove_cvref_t<decltype(stage_in(std::declval<const Held&>()))>;
 
 // The sessions of one call, outermost first, and how deep it is in them.
-template <class... Stages>
+template <class... Held>
 class session_stack {
  public:
-  explicit session_stack(const stage_refs<Stages...>& stages)
-      : sessions_(std::apply([](const auto*... s) { return sessions(*s...); }, stages)) {}
+  explicit session_stack(const std::tuple<Held...>& stages)
+      : sessions_(std::apply([](const auto&... s) { return sessions(stage_in(s)...); }, stages)) {}
 
   // Goes down until all are entered (`go`), or one has to wait or refuses.
   entry descend(run& r) { return descend(r, indices{}); }
@@ -74,9 +86,9 @@ class session_stack {
   void stay() { ++depth_; }
 
  private:
-  using sessions = std::tuple<typename Stages::session...>;
-  using indices = std::index_sequence_for<Stages...>;
-  static constexpr std::size_t size = sizeof...(Stages);
+  using sessions = std::tuple<typename stage_type<Held>::session...>;
+  using indices = std::index_sequence_for<Held...>;
+  static constexpr std::size_t size = sizeof...(Held);
 
   template <std::size_t... I>
   entry descend(run& r, std::index_sequence<I...>) {
@@ -127,10 +139,12 @@ class session_stack {
   std::size_t depth_ = 0;  // how many are entered
 };
 
-template <class... Stages>
-inline constexpr bool any_interrupts = (Stages::interrupts || ...);
-template <class... Stages>
-inline constexpr bool any_reruns = (Stages::reruns || ...);
+template <class... Held>
+inline constexpr bool any_interrupts = (stage_type<Held>::interrupts || ...);
+template <class... Held>
+inline constexpr bool any_reruns = (stage_type<Held>::reruns || ...);
+template <class... Held>
+inline constexpr bool any_surrounds = (stage_type<Held>::surrounds || ...);
 
 inline bool is_cancelled(const asio::cancellation_state& state) {
   return state.cancelled() != asio::cancellation_type::none;
@@ -145,11 +159,11 @@ auto start_operation(const call_context& context, F& fn, Args&... args) {
   }
 }
 
-template <class T, class... Stages, class F, class... Args>
-awaitable<T> drive(stage_refs<Stages...> stages, call_context context, child* self, F fn,
+template <class T, class... Held, class F, class... Args>
+awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self, F fn,
                    Args... args) {
   run r{.context = std::move(context), .self = self};
-  session_stack<Stages...> stack(stages);
+  session_stack<Held...> stack(stages);
   result_slot<T> result;
   for (;;) {
     entry e = stack.descend(r);
@@ -167,7 +181,7 @@ awaitable<T> drive(stage_refs<Stages...> stages, call_context context, child* se
     if (e == entry::go) {
       ++r.starts;
       try {
-        auto op = start_operation<any_reruns<Stages...>>(r.context, fn, args...);
+        auto op = start_operation<any_reruns<Held...>>(r.context, fn, args...);
         if constexpr (std::is_void_v<T>) {
           co_await std::move(op);
           result.emplace();
@@ -228,8 +242,8 @@ awaitable<T> drive(stage_refs<Stages...> stages, call_context context, child* se
 }
 
 // The same as a child of the call, so that stages can cancel it; the call ends after it.
-template <class T, class... Stages, class F, class... Args>
-awaitable<T> drive_apart(stage_refs<Stages...> stages, call_context context, F fn, Args... args) {
+template <class T, class... Held, class F, class... Args>
+awaitable<T> drive_apart(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
   const auto executor = co_await asio::this_coro::executor;
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -237,7 +251,7 @@ awaitable<T> drive_apart(stage_refs<Stages...> stages, call_context context, F f
   {
     family f(executor);
     child c(f);
-    auto body = drive<T>(stages, std::move(context), &c, std::move(fn), std::move(args)...);
+    auto body = drive<T>(std::move(stages), std::move(context), &c, std::move(fn), std::move(args)...);
     c.start(std::move(body), result);
     if (!f.all_ended()) {
       const auto cancellation = co_await asio::this_coro::cancellation_state;
@@ -250,56 +264,70 @@ awaitable<T> drive_apart(stage_refs<Stages...> stages, call_context context, F f
   co_return result.take();
 }
 
-template <class... Stages>
-inline constexpr bool any_surrounds = (Stages::surrounds || ...);
-
-// Where the first stage is that surrounds; size if there is none.
-template <class... Stages>
+// Where the first stage is that surrounds.
+template <class... Held>
 constexpr std::size_t first_that_surrounds() {
   std::size_t i = 0;
-  static_cast<void>(((Stages::surrounds || (++i, false)) || ...));
+  static_cast<void>(((stage_type<Held>::surrounds || (++i, false)) || ...));
   return i;
 }
 
 template <std::size_t From, class Tuple, std::size_t... I>
 auto slice(const Tuple& t, std::index_sequence<I...>) {
-  return std::tuple(std::get<From + I>(t)...);
+  return std::tuple<std::tuple_element_t<From + I, Tuple>...>(std::get<From + I>(t)...);
 }
 
-template <class T, class... Stages, class F, class... Args>
-awaitable<T> run_stages(const stage_refs<Stages...>& stages, call_context context, F fn, Args... args);
+template <class T, class... Held, class F, class... Args>
+awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, Args... args);
 
 // The operation that the stages outside of a surrounding one see: that one, with all that is inside of it.
 template <class T, class Around, class Inner, class F, class... Args>
 struct surrounded {
-  const Around* around;
+  Around around;
   Inner inner;
   F fn;
   std::tuple<Args...> args;
 
   awaitable<T> operator()(const call_context& context) {
-    return around->template surround<T>(context, [this](call_context c) {
+    return stage_in(around).template surround<T>(context, [this](call_context c) {
       return std::apply([&](const Args&... a) { return run_stages<T>(inner, std::move(c), fn, Args(a)...); }, args);
     });
   }
 };
 
 // Runs an operation through all stages: in one coroutine between any two that surround.
-template <class T, class... Stages, class F, class... Args>
-awaitable<T> run_stages(const stage_refs<Stages...>& stages, call_context context, F fn, Args... args) {
-  if constexpr (any_surrounds<Stages...>) {
-    constexpr std::size_t at = first_that_surrounds<Stages...>();
+template <class T, class... Held, class F, class... Args>
+awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
+  if constexpr (any_surrounds<Held...>) {
+    constexpr std::size_t at = first_that_surrounds<Held...>();
     auto outer = slice<0>(stages, std::make_index_sequence<at>{});
-    auto inner = slice<at + 1>(stages, std::make_index_sequence<sizeof...(Stages) - at - 1>{});
-    using around = std::remove_pointer_t<std::tuple_element_t<at, stage_refs<Stages...>>>;
+    auto inner = slice<at + 1>(stages, std::make_index_sequence<sizeof...(Held) - at - 1>{});
+    using around = std::tuple_element_t<at, std::tuple<Held...>>;
     surrounded<T, around, decltype(inner), F, Args...> op{std::get<at>(stages), inner, std::move(fn),
                                                           std::tuple<Args...>(std::move(args)...)};
     return run_stages<T>(outer, std::move(context), std::move(op));
-  } else if constexpr (any_interrupts<Stages...>) {
-    return drive_apart<T>(stages, std::move(context), std::move(fn), std::move(args)...);
+  } else if constexpr (any_interrupts<Held...>) {
+    return drive_apart<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
   } else {
-    return drive<T>(stages, std::move(context), nullptr, std::move(fn), std::move(args)...);
+    return drive<T>(std::move(stages), std::move(context), nullptr, std::move(fn), std::move(args)...);
   }
+}
+
+template <class... Held, class F, class... Args>
+auto result_through(const std::tuple<Held...>&, F&, Args&...) {
+  if constexpr (any_reruns<Held...>) {
+    return std::type_identity<operation_result_t<F, Args&...>>{};
+  } else {
+    return std::type_identity<operation_result_t<F, Args...>>{};
+  }
+}
+
+// The same, for whatever the operation gives.
+template <class... Held, class F, class... Args>
+auto run_through(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
+  using T = typename decltype(result_through(stages, fn, args...))::type;
+  static_assert((stage_type<Held>::template accepts<T> && ...), "a policy in the row is for another type of result");
+  return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
 }
 
 }  // namespace dspu::aio::detail
