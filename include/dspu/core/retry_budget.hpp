@@ -1,0 +1,82 @@
+// How many retries a client may make for the calls that it makes, so that retries cannot multiply an outage.
+//
+//   retry_budget_machine budget({.retries_per_call = 0.2});
+//   budget.deposit(now);                         // a call begins: its first attempt
+//   budget.record(verdict::failure, now);        // an attempt has ended
+//   if (budget.try_withdraw(now)) …              // before the backoff: wait and retry, or give up at once
+//
+// Ask before the backoff: whoever waits first and is refused then has waited in vain, and hides the real
+// error.
+//
+//   kind         earns                          costs                     a retry is let through while
+//   per_call     retries_per_call for a call,   1 for a retry             balance >= 1
+//                for ttl; min_retries_per_second
+//                for nothing
+//   token_ratio  token_ratio for a success,     1 for a failed attempt    tokens > max_tokens / 2
+//                up to max_tokens
+//
+// per_call is Finagle's RetryBudget (com.twitter.finagle.service.RetryBudget; tower::retry::budget::TpsBudget
+// is the same): within the last ttl, retries <= min_retries_per_second · ttl + retries_per_call · calls.
+// Withdrawals expire as deposits do. token_ratio is gRPC's retry throttling (gRFC A6). It adapts to a server,
+// not to a rate of calls.
+//
+// Counted in whole millionths: nothing drifts. Memory is fixed. Not synchronised: one user at a time.
+#pragma once
+
+#include "dspu/core/sliding_sum.hpp"
+#include "dspu/core/verdict.hpp"
+
+#include <cstdint>
+
+namespace dspu::core {
+
+enum class retry_budget_kind { per_call, token_ratio };
+
+struct retry_budget_options {
+  retry_budget_kind kind = retry_budget_kind::per_call;
+
+  // per_call
+  duration ttl =
+      std::chrono::seconds{10};        // 1 s to 60 s: how long deposits and withdrawals count, in ten steps
+  double min_retries_per_second = 10;  // 0 to 1e6: for clients with few calls
+  double retries_per_call = 0.2;       // 0 to 1000: 0.2 lets one retry through for five calls
+
+  // token_ratio
+  double max_tokens = 10;    // above 0, at most 1e9: more bear a longer run of failures
+  double token_ratio = 0.1;  // above 0, at most 1e9: successes that make up for a failure are 1 / token_ratio
+};
+
+class retry_budget_machine {
+ public:
+  // Throws: std::invalid_argument naming the option, its value and its range.
+  explicit retry_budget_machine(const retry_budget_options& options);
+
+  // A call begins. Retries of it are not deposited.
+  void deposit(instant now);
+
+  // An attempt has ended, first or not. What is `ignored` (cancelled, or not an error of the server) counts
+  // nothing.
+  void record(verdict v, instant now);
+
+  // May a retry be made? Ask after record() of the attempt that failed, and before the backoff.
+  bool try_withdraw(instant now);
+
+  // The retry let through at `withdrawn` was not made after all: cancelled while it waited.
+  void refund(instant withdrawn);
+
+  // Retries that could be made now (per_call), or tokens (token_ratio).
+  double balance(instant now);
+
+  const retry_budget_options& options() const { return options_; }
+
+ private:
+  using millionths = std::int64_t;
+
+  retry_budget_options options_;
+  millionths earned_;    // by a call, or by a success
+  millionths most_;      // the reserve, or max_tokens
+  millionths tokens_;    // of token_ratio, in [0, most_]
+  sliding_sum<10> net_;  // of per_call: deposits − withdrawals of the last ttl
+};
+
+}  // namespace dspu::core
