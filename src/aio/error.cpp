@@ -88,6 +88,15 @@ deadline_error::deadline_error(duration needed, duration remaining, std::excepti
 queue_full_error::queue_full_error(std::size_t limit)
     : error(errc::queue_full, ("the limit is " + std::to_string(limit)).c_str()), limit_(limit) {}
 
+bulkhead_full_error::bulkhead_full_error(std::int64_t limit, std::int64_t waiting)
+    : error(errc::bulkhead_full,
+            (std::to_string(limit) + " under way, " + std::to_string(waiting) + " waiting").c_str()),
+      limit_(limit),
+      waiting_(waiting) {}
+
+throttled_error::throttled_error(double probability)
+    : error(errc::throttled, ("with probability " + std::to_string(probability)).c_str()), probability_(probability) {}
+
 callback_error::callback_error(std::exception_ptr callback, std::exception_ptr cause)
     : error(errc::callback_failed), callback_(std::move(callback)), cause_(std::move(cause)) {}
 

@@ -1,5 +1,7 @@
 #include "dspu/aio/pipeline.hpp"
 
+#include <atomic>
+
 namespace dspu::aio::detail {
 
 std::string describe(const std::vector<stage_facts>& stages) {
@@ -9,6 +11,13 @@ std::string describe(const std::vector<stage_facts>& stages) {
     text += s.policy + "(" + s.text + ")";
   }
   return text;
+}
+
+void begin_watching(call_context& context, const watch& w) {
+  static std::atomic<std::uint64_t> calls{0};
+  context.observer = w.observer;
+  context.pipeline = w.name;
+  context.call = calls.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 }  // namespace dspu::aio::detail

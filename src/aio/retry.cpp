@@ -1,22 +1,12 @@
 #include "dspu/aio/retry.hpp"
 
-#include "dspu/core/random.hpp"
+#include "dspu/aio/detail/thread_random.hpp"
 
 #include <boost/asio/this_coro.hpp>
-
-#include <random>
 
 namespace dspu::aio::detail {
 
 namespace {
-
-double thread_random() {
-  thread_local core::random_source source = [] {
-    std::random_device device;
-    return core::random_source{std::uint64_t{device()} << 32 | device()};
-  }();
-  return source.unit();
-}
 
 core::retry_plan plan_of(const retry_options& o) {
   return {o.max_attempts,

@@ -1,37 +1,80 @@
 #include "dspu/aio/detail/retry_stage.hpp"
 
+#include "dspu/aio/retry_budget.hpp"
+
 namespace dspu::aio::detail {
 
-entry retry_session::start(run& r) {
+entry retry_session::enter(run& r, std::size_t) {
   machine_ = core::retry_machine(rules_->plan);
   outer_attempt_ = r.context.attempt;
+  outer_budget_ = r.context.budget;
+  budget_ = outer_budget_;
+  if (rules_->options.budget != nullptr) {
+    budget_ = rules_->options.budget;
+    budget_->deposit(r.context.clock());
+  }
   begin_attempt(r);
   return entry::go;
 }
 
 void retry_session::begin_attempt(run& r) {
+  charged_ = false;
   r.context.attempt = machine_.attempt();
+  r.context.budget = budget_;
   ++r.context.retries_around;
 }
 
 void retry_session::end_attempt(run& r) {
   r.context.attempt = outer_attempt_;
+  r.context.budget = outer_budget_;
   --r.context.retries_around;
 }
 
-next retry_session::decide(run& r, std::size_t level, ending e, core::instant now) {
+void retry_session::succeed(run& r) {
+  if (budget_ != nullptr) budget_->record(verdict::success, r.context.clock());
+  end_attempt(r);
+}
+
+next retry_session::leave(run& r, std::size_t level, ending e) {
   end_attempt(r);
   if (r.cut_from_outside(level)) return next::up;
   failed_attempt_ = machine_.attempt();
   const auto decision = rules_->decide(machine_, e.view());
-  if (!decision.again) return next::up;
+  if (decision.reason == core::retry_reason::succeeded) {
+    if (budget_ != nullptr) budget_->record(verdict::success, r.context.clock());
+    return next::up;
+  }
+  if (decision.reason == core::retry_reason::not_retryable) return give_up(r, core::name_of(decision.reason), e);
+  if (budget_ != nullptr) budget_->record(verdict::failure, r.context.clock());
+  if (!decision.again) return give_up(r, core::name_of(decision.reason), e);
+
   r.context.last_error = e.error();
-  if (const auto left = r.context.remaining(now); decision.delay >= left) {
+  const auto left = r.context.remaining();
+  if (decision.delay >= left) {
+    static_cast<void>(give_up(r, "deadline", e));
     e.fail(std::make_exception_ptr(deadline_error(decision.delay, left, r.context.last_error)));
     return next::up;
   }
+  if (budget_ != nullptr && !charge(r.context.clock())) return give_up(r, "budget_exhausted", e);
   delay_ = decision.delay;
+  r.tell(event_kind::retry_scheduled, "retry", core::name_of(decision.reason),
+         {{"attempt", static_cast<double>(failed_attempt_)}, {"delay", in_seconds(delay_)}}, e.error());
   return next::again;
+}
+
+next retry_session::give_up(const run& r, std::string_view reason, ending e) const {
+  r.tell(event_kind::retry_gave_up, "retry", reason, {{"attempt", static_cast<double>(failed_attempt_)}}, e.error());
+  return next::up;
+}
+
+bool retry_session::charge(core::instant now) {
+  withdrawn_ = now;
+  charged_ = budget_->try_withdraw(now);
+  return charged_;
+}
+
+void retry_session::refund() {
+  if (std::exchange(charged_, false)) budget_->refund(withdrawn_);
 }
 
 }  // namespace dspu::aio::detail

@@ -25,4 +25,16 @@ retry_decision retry_machine::next(verdict v, double unit, std::optional<duratio
   return {true, hinted ? retry_reason::server_hint : retry_reason::backoff, delay};
 }
 
+const char* name_of(retry_reason r) {
+  switch (r) {
+    case retry_reason::succeeded: return "succeeded";
+    case retry_reason::not_retryable: return "not_retryable";
+    case retry_reason::attempts_exhausted: return "attempts_exhausted";
+    case retry_reason::retry_after_too_long: return "retry_after_too_long";
+    case retry_reason::backoff: return "backoff";
+    case retry_reason::server_hint: return "server_hint";
+  }
+  return "unknown";
+}
+
 }  // namespace dspu::core

@@ -1,6 +1,6 @@
 // What a call through a pipeline knows of itself; it flows from the outermost policy to the operation.
 //
-//   pipeline.call([&](const call_context& context) { return fetch(url, context.remaining(now)); });
+//   pipeline.call([&](const call_context& context) { return fetch(url, context.remaining()); });
 //   pipeline.call([&](const call_context& context) { return inner.call_in(context, fetch, url); });   // one budget for both
 //
 // An operation may take it as its first parameter; it is valid until the operation ends. Thread-safety: read it on the
@@ -9,9 +9,10 @@
 
 #include "dspu/aio/detail/asio.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
-#include <optional>
+#include <string_view>
 
 namespace dspu::aio {
 
@@ -21,8 +22,12 @@ class retry_budget;
 enum class cancel_reason {
   caller,   // whoever awaits the call
   timeout,  // a timeout of the pipeline: its time is over
-  hedge,    // another attempt won
 };
+
+template <class Clock>
+core::instant clock_reading() {
+  return core::instant_of(Clock::now());
+}
 
 struct call_context {
   // When the time of the innermost timeout around is over, on the policies' clock; instant::max() if there is none.
@@ -37,13 +42,19 @@ struct call_context {
   std::exception_ptr last_error = nullptr;
   // Charged for every attempt beyond the first, unless a retry has a budget of its own. Null: no limit.
   retry_budget* budget = nullptr;
-  // Told of every decision. Null: nobody.
+  // Told of every decision, under the pipeline's name. Null: nobody.
   aio::observer* observer = nullptr;
+  std::string_view pipeline = {};
+  // Tells the calls of one observer apart.
+  std::uint64_t call = 0;
+  // The policies' clock.
+  core::instant (*clock)() = clock_reading<std::chrono::steady_clock>;
 
   bool has_deadline() const { return deadline != core::instant::max(); }
   // How much time is left, never below 0; duration::max() without a deadline.
-  duration remaining(core::instant now) const {
+  duration remaining() const {
     if (!has_deadline()) return duration::max();
+    const auto now = clock();
     return now < deadline ? deadline - now : duration{0};
   }
 };

@@ -100,6 +100,35 @@ class queue_full_error : public error {
   std::size_t limit_;
 };
 
+// As many calls are under way, and waiting, as a bulkhead or an adaptive limit allows.
+class bulkhead_full_error : public error {
+ public:
+  bulkhead_full_error(std::int64_t limit, std::int64_t waiting);
+  std::int64_t limit() const noexcept { return limit_; }
+  std::int64_t waiting() const noexcept { return waiting_; }
+
+ private:
+  std::int64_t limit_;
+  std::int64_t waiting_;
+};
+
+// Refused by chance, for the server has refused a lot of late.
+class throttled_error : public error {
+ public:
+  explicit throttled_error(double probability);
+  // With which it was refused.
+  double probability() const noexcept { return probability_; }
+
+ private:
+  double probability_;
+};
+
+// What chaos throws unless told otherwise.
+class injected_fault : public error {
+ public:
+  injected_fault() : error(errc::fault_injected) {}
+};
+
 // A user's callback threw. Neither error is lost: callback() is what it threw, cause() the error it was told of.
 class callback_error : public error {
  public:

@@ -26,6 +26,7 @@
 #include "dspu/aio/stage_facts.hpp"
 
 #include <concepts>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -40,6 +41,35 @@ concept has_stage = requires(P&& p) { std::forward<P>(p).stage(); };
 
 std::string describe(const std::vector<stage_facts>& stages);
 
+// Who is told of a pipeline's decisions.
+struct watch {
+  aio::observer* observer;
+  std::string name;
+};
+
+// The call gets a number of its own.
+void begin_watching(call_context& context, const watch& w);
+
+// Keeps the name of a pipeline that may be gone before the call is over, and tells of its end.
+template <class T>
+awaitable<T> watched(std::shared_ptr<const watch> w, call_context context, awaitable<T> running) {
+  const run r(std::move(context), nullptr);
+  const auto began = r.context.clock();
+  result_slot<T> result;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(running);
+      result.emplace();
+    } else {
+      result.emplace(co_await std::move(running));
+    }
+  } catch (...) {
+    result.fail(std::current_exception());
+  }
+  tell_of_call(r, ending(result), began);
+  co_return result.take();
+}
+
 }  // namespace detail
 
 template <class... Stages>
@@ -53,27 +83,34 @@ class pipeline {
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call(F fn, Args... args) const& {
-    return detail::run_through(refs(), {}, std::move(fn), std::move(args)...);
+    return start(refs(), {}, std::move(fn), std::move(args)...);
   }
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call(F fn, Args... args) const&& {
-    return detail::run_through(stages_, {}, std::move(fn), std::move(args)...);
+    return start(stages_, {}, std::move(fn), std::move(args)...);
   }
 
   // The same within the budget of a call that is under way: its deadline, its retries, its retry budget, its observer.
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call_in(const call_context& outer, F fn, Args... args) const& {
-    return detail::run_through(refs(), outer, std::move(fn), std::move(args)...);
+    return start(refs(), outer, std::move(fn), std::move(args)...);
   }
 
   // A callable like fn, each call of which goes through the policies.
   template <class F>
   auto operator()(F fn) const {
-    return [stages = stages_, fn = std::move(fn)]<class... Args>(Args&&... args)
+    return [self = *this, fn = std::move(fn)]<class... Args>(Args&&... args)
       requires detail::operation_for<F, std::decay_t<Args>...>
-    { return detail::run_through(stages, {}, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
+    { return self.start(self.stages_, {}, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
+  }
+
+  // The same pipeline, with somebody who is told of all its decisions under this name. The observer must outlive it.
+  pipeline observed_by(observer& o, std::string name) const {
+    pipeline copy = *this;
+    copy.watch_ = std::make_shared<const detail::watch>(detail::watch{&o, std::move(name)});
+    return copy;
   }
 
   // "timeout(10 s) | retry(5 attempts, …) | …"
@@ -86,11 +123,21 @@ class pipeline {
   const std::tuple<Stages...>& stages() const { return stages_; }
 
  private:
+  template <class Held, class F, class... Args>
+  auto start(Held stages, call_context context, F fn, Args... args) const {
+    context.clock = detail::clock_of<Stages...>;
+    if (watch_) detail::begin_watching(context, *watch_);
+    auto running = detail::run_through(std::move(stages), context, std::move(fn), std::move(args)...);
+    if (!watch_) return running;
+    return detail::watched(watch_, context, std::move(running));
+  }
+
   std::tuple<const Stages*...> refs() const {
     return std::apply([](const auto&... s) { return std::tuple<const Stages*...>(&s...); }, stages_);
   }
 
   std::tuple<Stages...> stages_;
+  std::shared_ptr<const detail::watch> watch_;
 };
 
 namespace detail {

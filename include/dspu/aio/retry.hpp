@@ -31,6 +31,8 @@ namespace dspu::aio {
 using core::backoff_strategy;
 using core::jitter;
 
+class retry_budget;
+
 struct retry_options {
   // Attempts in all; the first call counts. At least 1.
   std::int64_t max_attempts = 3;
@@ -51,6 +53,9 @@ struct retry_options {
   classifier classify = nullptr;
   // Reads from a failure how long it asks us to wait. Without it: error::retry_after().
   std::function<std::optional<duration>(const outcome&)> retry_after = nullptr;
+  // Charged for every attempt beyond the first, before its pause; if it refuses, the call ends at once as the attempt
+  // did. It must outlive the retry. Without it: that of the retry around, if this one is inside of one; else no limit.
+  retry_budget* budget = nullptr;
   // Called before each pause as (attempt, error), plain or asynchronous: attempt is that which failed, from 1; error is
   // null if it failed by its result. What it throws ends the call with callback_error.
   callback<std::int64_t, std::exception_ptr> on_retry = nullptr;

@@ -30,6 +30,9 @@ enum class retry_reason {
   server_hint,           // wait: as the server asked (Retry-After)
 };
 
+// "attempts_exhausted" and so on.
+const char* name_of(retry_reason r);
+
 struct retry_decision {
   bool again;
   retry_reason reason;

@@ -150,6 +150,9 @@ inline bool is_cancelled(const asio::cancellation_state& state) {
   return state.cancelled() != asio::cancellation_type::none;
 }
 
+void tell_of_attempt(const run& r, ending e, core::instant began);
+void tell_of_call(const run& r, ending e, core::instant began);
+
 template <bool Again, class F, class... Args>
 auto start_operation(const call_context& context, F& fn, Args&... args) {
   if constexpr (Again) {
@@ -162,11 +165,11 @@ auto start_operation(const call_context& context, F& fn, Args&... args) {
 template <class T, class... Held, class F, class... Args>
 awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self, F fn,
                    Args... args) {
-  run r{.context = std::move(context), .self = self};
+  run r(std::move(context), self);
   session_stack<Held...> stack(stages);
   result_slot<T> result;
   for (;;) {
-    entry e = stack.descend(r);
+    entry e = r.refusal ? entry::refuse : stack.descend(r);
     while (e == entry::wait) {
       try {
         auto waiting = stack.wait(r);
@@ -180,6 +183,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
     }
     if (e == entry::go) {
       ++r.starts;
+      const auto began = r.observed() ? r.context.clock() : core::instant{};
       try {
         auto op = start_operation<any_reruns<Held...>>(r.context, fn, args...);
         if constexpr (std::is_void_v<T>) {
@@ -191,6 +195,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
       } catch (...) {
         result.fail(std::current_exception());
       }
+      if (r.observed()) tell_of_attempt(r, ending(result), began);
       if (!may_hold_failure<T> && result.has_value() && r.interrupted == run::nobody && stack.plain()) {
         stack.succeed(r);
         co_return result.take();
@@ -229,9 +234,8 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
         n = next::attend;
       }
       state = co_await asio::this_coro::cancellation_state;
-      if (n == next::again && is_cancelled(state)) {
-        result.fail(std::make_exception_ptr(cancelled_error(r.context.last_error)));
-        n = next::attend;
+      if (n == next::again && is_cancelled(state)) {  // down, and up again at once
+        r.refusal = std::make_exception_ptr(cancelled_error(r.context.last_error));
       }
     } while (n != next::again);
     co_await asio::this_coro::throw_if_cancelled(throws);
@@ -322,11 +326,27 @@ auto result_through(const std::tuple<Held...>&, F&, Args&...) {
   }
 }
 
+// The clock of the first stage that has one.
+template <class Stage, class... Rest>
+auto first_clock() {
+  if constexpr (!std::is_void_v<typename Stage::clock_type>) {
+    return std::type_identity<typename Stage::clock_type>{};
+  } else if constexpr (sizeof...(Rest) > 0) {
+    return first_clock<Rest...>();
+  } else {
+    return std::type_identity<std::chrono::steady_clock>{};
+  }
+}
+
+template <class... Held>
+inline constexpr auto clock_of = clock_reading<typename decltype(first_clock<stage_type<Held>...>())::type>;
+
 // The same, for whatever the operation gives.
 template <class... Held, class F, class... Args>
 auto run_through(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
   using T = typename decltype(result_through(stages, fn, args...))::type;
   static_assert((stage_type<Held>::template accepts<T> && ...), "a policy in the row is for another type of result");
+  context.clock = clock_of<Held...>;
   return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
 }
 

@@ -7,21 +7,28 @@
 #include "dspu/aio/stage_facts.hpp"
 
 #include <memory>
+#include <utility>
 
 namespace dspu::aio::detail {
+
+stage_facts facts_of(const retry_rules& rules);
 
 // All of a retry's session but its clock.
 class retry_session : public session_defaults {
  public:
   explicit retry_session(const retry_rules& rules) : rules_(&rules), machine_(rules.plan) {}
+  retry_session(const retry_session&) = delete;
+  retry_session& operator=(const retry_session&) = delete;
+  ~retry_session() { refund(); }
 
+  entry enter(run& r, std::size_t level);
   bool plain() const { return !rules_->options.classify; }
+  void succeed(run& r);
+  next leave(run& r, std::size_t level, ending e);
 
  protected:
-  entry start(run& r);
   void begin_attempt(run& r);
-  void end_attempt(run& r);
-  next decide(run& r, std::size_t level, ending e, core::instant now);
+  void refund();
 
   const retry_rules* rules_;
   core::retry_machine machine_;
@@ -29,10 +36,16 @@ class retry_session : public session_defaults {
   duration delay_{0};
 
  private:
-  std::int64_t outer_attempt_ = 1;
-};
+  void end_attempt(run& r);
+  next give_up(const run& r, std::string_view reason, ending e) const;
+  bool charge(core::instant now);
 
-stage_facts facts_of(const retry_rules& rules);
+  std::int64_t outer_attempt_ = 1;
+  retry_budget* outer_budget_ = nullptr;
+  retry_budget* budget_ = nullptr;
+  core::instant withdrawn_{};
+  bool charged_ = false;  // for an attempt that has not begun
+};
 
 template <class Clock>
 class retry_stage : public stage_defaults {
@@ -47,18 +60,17 @@ class retry_stage : public stage_defaults {
    public:
     explicit session(const retry_stage& s) : retry_session(*s.rules_) {}
 
-    entry enter(run& r, std::size_t) { return start(r); }
-    void succeed(run& r) { end_attempt(r); }
-    next leave(run& r, std::size_t level, ending e) {
-      const auto now = r.context.has_deadline() ? core::instant_of(Clock::now()) : core::instant{};
-      return decide(r, level, e, now);
-    }
     awaitable<void> attend(run& r, ending e) { return pause_for(r, e.error()); }
 
    private:
     awaitable<void> pause_for(run& r, std::exception_ptr error) {
       auto pausing = pause<Clock>(*rules_, failed_attempt_, delay_, error);
-      co_await std::move(pausing);
+      try {
+        co_await std::move(pausing);
+      } catch (...) {
+        refund();
+        throw;
+      }
       begin_attempt(r);
     }
   };

@@ -13,11 +13,13 @@
 
 #include "dspu/aio/call_context.hpp"
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/observer.hpp"
 #include "dspu/aio/outcome.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <utility>
@@ -70,6 +72,8 @@ class ending {
 
 // What the stages of one call share.
 struct run {
+  run(call_context c, child* me) : context(std::move(c)), self(me) {}
+
   static constexpr std::size_t nobody = std::numeric_limits<std::size_t>::max();
 
   call_context context;
@@ -88,7 +92,20 @@ struct run {
     refusal = std::move(e);
     return entry::refuse;
   }
+
+  bool observed() const { return context.observer != nullptr; }
+  // Tells the observer, if there is one. Where the facts cost something to find, ask observed() first.
+  void tell(event_kind kind, std::string_view policy, std::string_view reason, std::initializer_list<fact> facts = {},
+            const std::exception_ptr& error = nullptr) const {
+    if (observed()) tell_observer(kind, policy, reason, facts, error);
+  }
+
+ private:
+  void tell_observer(event_kind kind, std::string_view policy, std::string_view reason,
+                     std::initializer_list<fact> facts, const std::exception_ptr& error) const;
 };
+
+inline double in_seconds(duration d) { return std::chrono::duration<double>(d).count(); }
 
 std::exception_ptr aborted_error();
 bool is_aborted(const std::exception_ptr& error);

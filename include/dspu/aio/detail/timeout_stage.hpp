@@ -90,6 +90,7 @@ class timeout_stage : public stage_defaults {
       if (r.cancelled) return next::up;
       r.revive = true;
       r.context.cancelled_by = cancel_reason::caller;
+      r.tell(event_kind::timed_out, "timeout", e.has_value() ? "kept" : "expired", {{"limit", in_seconds(duration_)}});
       if (!e.has_value() && is_aborted(e.error())) {
         e.fail(std::make_exception_ptr(async_timeout_error(duration_, r.context.last_error)));
       }

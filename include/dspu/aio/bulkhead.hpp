@@ -1,0 +1,111 @@
+// bulkhead: no more than so many calls at once, and no more than so many waiting for it.
+//
+//   bulkhead narrow{{.limit = 10, .max_queue = 100}};
+//   co_await narrow.call(query, sql);            // throws bulkhead_full_error if 10 run and 100 wait
+//
+// Who finds all places taken waits in line, first come, first served; nobody overtakes. A waiter that is cancelled leaves
+// the line at once; a timeout around the bulkhead bounds the wait. A place is held until the call has ended, however it
+// ended.
+//
+// Thread-safety: everything may be called from any thread; the lock is held for one decision. The bulkhead must outlive
+// the calls made through it.
+#pragma once
+
+#include "dspu/aio/detail/places.hpp"
+#include "dspu/aio/detail/verbs.hpp"
+#include "dspu/aio/error.hpp"
+#include "dspu/aio/stage_facts.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace dspu::aio {
+
+struct bulkhead_options {
+  // Calls under way at once. At least 1.
+  std::int64_t limit = 25;
+  // Calls that wait for a place; one more gets bulkhead_full_error. At least 0: with 0, nobody waits.
+  std::int64_t max_queue = 0;
+  // Shadow mode: counts whom it would have made wait or refused, and lets everybody through.
+  bool shadow = false;
+};
+
+namespace detail {
+class bulkhead_stage;
+}
+
+class bulkhead : public detail::verbs<bulkhead> {
+ public:
+  // Throws: std::invalid_argument naming the option, its value and its range.
+  explicit bulkhead(const bulkhead_options& options = {});
+  bulkhead(const bulkhead&) = delete;
+  bulkhead& operator=(const bulkhead&) = delete;
+  // Ends all waits with operation_aborted.
+  ~bulkhead() { places_->abort_all(); }
+
+  // Changes the limit while it is in use: those in line move up; a lower one interrupts nobody.
+  // Throws: std::invalid_argument unless limit >= 1.
+  void set_limit(std::int64_t limit) { places_->set_limit(limit); }
+
+  std::int64_t limit() const { return places_->snapshot().limit(); }
+  std::int64_t in_flight() const { return places_->snapshot().in_flight(); }
+  std::int64_t waiting() const { return places_->snapshot().waiting(); }
+  // In shadow mode: how many calls would have had to wait or been refused.
+  std::int64_t over_limit() const { return over_limit_.load(std::memory_order_relaxed); }
+
+  // Its part in a pipeline, which refers to it.
+  detail::bulkhead_stage stage() &;
+
+ private:
+  friend class detail::bulkhead_stage;
+
+  std::shared_ptr<detail::places> places_;
+  std::atomic<std::int64_t> over_limit_{0};
+  bool shadow_;
+};
+
+namespace detail {
+
+class bulkhead_stage : public stage_defaults {
+ public:
+  using clock_type = void;
+
+  explicit bulkhead_stage(bulkhead& b) : bulkhead_(&b) {}
+  stage_facts facts() const;
+
+  class session : public session_defaults {
+   public:
+    explicit session(const bulkhead_stage& s) : bulkhead_(s.bulkhead_) {}
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+    ~session() { release(); }
+
+    entry enter(run& r, std::size_t level);
+    awaitable<void> wait(run& r) { return wait_in_line(r); }
+    void succeed(run&) { release(); }
+    next leave(run&, std::size_t, ending) {
+      release();
+      return next::up;
+    }
+
+   private:
+    awaitable<void> wait_in_line(const run& r);
+    void release() {
+      if (std::exchange(held_, false)) bulkhead_->places_->leave();
+    }
+
+    bulkhead* bulkhead_;
+    bool held_ = false;
+  };
+
+ private:
+  bulkhead* bulkhead_;
+};
+
+}  // namespace detail
+
+inline detail::bulkhead_stage bulkhead::stage() & { return detail::bulkhead_stage(*this); }
+
+}  // namespace dspu::aio

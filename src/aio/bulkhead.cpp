@@ -1,0 +1,43 @@
+#include "dspu/aio/bulkhead.hpp"
+
+namespace dspu::aio {
+
+bulkhead::bulkhead(const bulkhead_options& options)
+    : places_(std::make_shared<detail::places>(
+          core::bulkhead_options{.limit = options.limit, .max_queue = options.max_queue})),
+      shadow_(options.shadow) {}
+
+namespace detail {
+
+stage_facts bulkhead_stage::facts() const {
+  const auto now = bulkhead_->places_->snapshot();
+  return {.policy = "bulkhead",
+          .text = std::to_string(now.limit()) + " at once, " + std::to_string(now.max_queue()) + " waiting"};
+}
+
+entry bulkhead_stage::session::enter(run& r, std::size_t) {
+  held_ = bulkhead_->places_->try_enter();
+  if (held_) return entry::go;
+  if (!bulkhead_->shadow_) return entry::wait;
+  bulkhead_->over_limit_.fetch_add(1, std::memory_order_relaxed);
+  r.tell(event_kind::shadowed, "bulkhead", "full", {{"limit", static_cast<double>(bulkhead_->limit())}});
+  return entry::go;
+}
+
+awaitable<void> bulkhead_stage::session::wait_in_line(const run& r) {
+  const auto began = r.observed() ? r.context.clock() : core::instant{};
+  auto waiting = places::wait_for_place(bulkhead_->places_);
+  try {
+    co_await std::move(waiting);
+  } catch (const bulkhead_full_error& e) {
+    r.tell(event_kind::refused, "bulkhead", "full",
+           {{"limit", static_cast<double>(e.limit())}, {"waiting", static_cast<double>(e.waiting())}});
+    throw;
+  }
+  held_ = true;
+  if (r.observed()) r.tell(event_kind::waited, "bulkhead", "full", {{"seconds", in_seconds(r.context.clock() - began)}});
+}
+
+}  // namespace detail
+
+}  // namespace dspu::aio

@@ -1,0 +1,64 @@
+#include "dspu/aio/throttle.hpp"
+
+#include "dspu/aio/detail/in_words.hpp"
+#include "dspu/aio/detail/thread_random.hpp"
+
+namespace dspu::aio::detail {
+
+namespace {
+
+core::throttle_options machine_options(const throttle_options& o) {
+  return {.k = o.k, .window = o.window, .max_rejection = o.max_rejection, .min_requests = o.min_requests};
+}
+
+throttle_options with_defaults(throttle_options o) {
+  if (!o.random) o.random = thread_random;
+  return o;
+}
+
+}  // namespace
+
+throttle_state::throttle_state(throttle_options options)
+    : options_(with_defaults(std::move(options))), machine_(machine_options(options_)) {}
+
+std::optional<double> throttle_state::refuses(core::instant now) {
+  const std::lock_guard lock(mutex_);
+  const double p = machine_.rejection_probability(now);
+  if (machine_.admit(options_.random(), now)) return std::nullopt;
+  return p;
+}
+
+void throttle_state::record(verdict v, core::instant now) {
+  if (v == verdict::ignored) return;
+  const std::lock_guard lock(mutex_);
+  machine_.record(v == verdict::success, now);
+}
+
+double throttle_state::probability(core::instant now) {
+  const std::lock_guard lock(mutex_);
+  return machine_.rejection_probability(now);
+}
+
+stage_facts throttle_state::facts() const {
+  return {.policy = "throttle",
+          .text = "k " + in_words(options_.k) + " over " + in_words(options_.window) + ", at most " +
+                  in_words(100 * options_.max_rejection) + " % refused"};
+}
+
+entry throttle_session::enter(run& r, std::size_t) {
+  starts_ = r.starts;
+  const auto p = state_->refuses(r.context.clock());
+  if (!p) return entry::go;
+  const bool shadow = state_->options().shadow;
+  r.tell(shadow ? event_kind::shadowed : event_kind::refused, "throttle", "probability", {{"probability", *p}});
+  return shadow ? entry::go : r.refuse(std::make_exception_ptr(throttled_error(*p)));
+}
+
+next throttle_session::leave(run& r, std::size_t level, ending e) {
+  if (r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value())) return next::up;
+  const auto& classify = state_->options().classify;
+  state_->record(classify ? classify(e.view()) : default_verdict(e.view()), r.context.clock());
+  return next::up;
+}
+
+}  // namespace dspu::aio::detail
