@@ -36,10 +36,9 @@ struct retry_budget_options {
   retry_budget_kind kind = retry_budget_kind::per_call;
 
   // per_call
-  duration ttl =
-      std::chrono::seconds{10};        // 1 s to 60 s: how long deposits and withdrawals count, in ten steps
-  double min_retries_per_second = 10;  // 0 to 1e6: for clients with few calls
-  double retries_per_call = 0.2;       // 0 to 1000: 0.2 lets one retry through for five calls
+  duration ttl = std::chrono::seconds{10};  // 1 s to 60 s: how long a deposit or a retry counts, in ten steps
+  double min_retries_per_second = 10;       // 0 to 1e6: for clients with few calls
+  double retries_per_call = 0.2;            // 0 to 1000: 0.2 lets one retry through for five calls
 
   // token_ratio
   double max_tokens = 10;    // above 0, at most 1e9: more bear a longer run of failures
@@ -54,8 +53,8 @@ class retry_budget_machine {
   // A call begins. Retries of it are not deposited.
   void deposit(instant now);
 
-  // An attempt has ended, first or not. What is `ignored` (cancelled, or not an error of the server) counts
-  // nothing.
+  // An attempt has ended, first or not. What is `ignored` (cancelled, or no error of the server's) counts
+  // neither way.
   void record(verdict v, instant now);
 
   // May a retry be made? Ask after record() of the attempt that failed, and before the backoff.
