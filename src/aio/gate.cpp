@@ -12,7 +12,7 @@ struct gate::initiate_wait {
   std::shared_ptr<gate> self;
   template <class Handler>
   void operator()(Handler&& handler) const {
-    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, 0, std::forward<Handler>(handler),
+    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, wait_request{}, std::forward<Handler>(handler),
                                                            asio::system_executor{}));
   }
 };

@@ -36,16 +36,16 @@ class waiter_registry final : public asio::execution_context::service {
   waiter_links all_;
 };
 
-waiter::waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, const asio::any_io_executor& ex)
+waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, const asio::any_io_executor& ex)
     : queue_(std::move(queue)),
       registry_(&asio::use_service<waiter_registry>(asio::query(ex, asio::execution::context))),
       executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
-      amount_(amount),
+      request_(request),
       on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}
 
 void waiter_owner::operator()(waiter* w) const {
   const auto queue = w->granted_ ? w->queue_ : nullptr;
-  const auto amount = w->amount_;
+  const auto amount = w->request_.amount;
   w->discard();
   if (queue) queue->give_back(amount);
 }
@@ -82,6 +82,7 @@ void wait_queue::push_back(waiter& w) {
   w.queue_links::link_before(line_);
   w.queued_ = true;
   ++size_;
+  amount_ += w.amount();
   w.registry_->add(w);
 }
 
@@ -95,6 +96,7 @@ void wait_queue::remove(waiter& w) {
   w.queue_links::unlink();
   w.queued_ = false;
   --size_;
+  amount_ -= w.amount();
   w.registry_->remove(w);
 }
 

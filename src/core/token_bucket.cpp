@@ -71,10 +71,11 @@ token_bucket::token_bucket(const token_bucket_options& options, instant start)
   factor_high_ = static_cast<std::uint64_t>(factor >> 64);
 }
 
-instant token_bucket::ready_at(level l, units n) const {
-  const units missing = l + n - capacity_units_;
+instant token_bucket::ready_at(level l, __int128 n) const {
+  const __int128 missing = l + n - capacity_units_;
   if (missing <= 0) return start_;
-  const auto a = static_cast<wide>(static_cast<std::uint64_t>(missing)) * static_cast<std::uint64_t>(denominator_);
+  if (missing >= units{1} << 62) return instant::max();
+  const auto a = static_cast<wide>(missing) * static_cast<std::uint64_t>(denominator_);
   const auto b = static_cast<std::uint64_t>(numerator_);
   const wide elapsed = (a + b - 1) / b;
   if (elapsed > static_cast<wide>(horizon_)) return instant::max();

@@ -167,6 +167,71 @@ TEST_F(RateLimiter, RefusesBadOptions) {
   EXPECT_THROW(limiter({.rate = 1, .wake_interval = -1ns}), std::invalid_argument);
 }
 
+// What a wait bounded by `within` from now fails with.
+template <class Acquire>
+deadline_error refused(simulator& sim, Acquire acquire) {
+  try {
+    sim.run(acquire());
+  } catch (const deadline_error& e) {
+    return e;
+  }
+  ADD_FAILURE() << "not refused";
+  return {0s, 0s};
+}
+
+TEST_F(RateLimiter, RefusesAtOnceAWaitThatWouldOutlastItsDeadline) {
+  limiter l{{.rate = 1, .capacity = 10.0}};
+  l.try_acquire(10);
+  start(l, 3, 1);
+  start(l, 2, 2);
+  sim.run_for(500ms);
+  const auto by = [&](duration d) { return acquire_options{.deadline = core::instant_of(sim.now() + d)}; };
+  const auto e = refused(sim, [&] { return l.acquire(2, by(6500ms - 1ns)); });
+  EXPECT_EQ(e.needed(), 6500ms) << "3 and 2 wait in front";
+  EXPECT_EQ(e.remaining(), 6500ms - 1ns);
+  EXPECT_EQ(sim.elapsed(), 500ms);
+  EXPECT_EQ(l.waiters(), 2U);
+  sim.run(l.acquire(2, by(6500ms)));
+  EXPECT_EQ(sim.elapsed(), 7s) << "to the nanosecond; the refused one took nothing";
+  EXPECT_THAT(order, ElementsAre(1, 2));
+}
+
+TEST_F(RateLimiter, RefusesADeadlineThatHasPassedThoughTokensAreThere) {
+  limiter l{{.rate = 1, .capacity = 10.0}};
+  const auto now = core::instant_of(sim.now());
+  const auto e = refused(sim, [&] { return l.acquire(1, {.deadline = now - 1s}); });
+  EXPECT_EQ(e.needed(), 0s);
+  EXPECT_EQ(e.remaining(), 0s);
+  EXPECT_EQ(l.tokens(), 10);
+  sim.run(l.acquire(10, {.deadline = now}));
+  EXPECT_EQ(refused(sim, [&] { return l.acquire(1, {.deadline = now}); }).needed(), 1s);
+}
+
+TEST_F(RateLimiter, SaysForeverOfAWaitThatHasNoEnd) {
+  limiter l{{.rate = 1e-10, .capacity = 1.0}};
+  l.try_acquire();
+  const auto later = core::instant_of(sim.now() + 1h);
+  EXPECT_EQ(refused(sim, [&] { return l.acquire(1, {.deadline = later}); }).needed(), duration::max());
+}
+
+TEST_F(RateLimiter, BoundsTheWaitsOfCallsAndBareOperationsAlike) {
+  limiter l{{.rate = 1, .capacity = 1.0}};
+  l.try_acquire();
+  const acquire_options soon{.deadline = core::instant_of(sim.now() + 999ms)};
+  const acquire_options later{.deadline = core::instant_of(sim.now() + 1s)};
+  const auto op = []() -> awaitable<int> { co_return 7; };
+  refused(sim, [&] { return l.call(soon, op); });
+  std::optional<error_code> ended;
+  const auto note = [&](error_code ec) { ended = ec; };
+  l.async_acquire(1, soon, asio::bind_executor(sim.get_executor(), note));
+  EXPECT_FALSE(ended) << "completes through the executor";
+  sim.run();
+  EXPECT_EQ(ended, errc::would_exceed_deadline);
+  EXPECT_EQ(sim.elapsed(), 0s);
+  EXPECT_EQ(sim.run(l.call(later, op)), 7);
+  EXPECT_EQ(sim.elapsed(), 1s);
+}
+
 TEST_F(RateLimiter, BoundsItsLine) {
   limiter l{{.rate = 1, .capacity = 1.0, .max_waiters = 2}};
   l.try_acquire();

@@ -16,6 +16,7 @@
 #include "dspu/aio/detail/wait_queue.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
+#include "dspu/aio/rate_limiter_options.hpp"
 #include "dspu/core/token_bucket.hpp"
 
 #include <boost/asio/async_result.hpp>
@@ -26,25 +27,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <optional>
 
 namespace dspu::aio {
-
-struct rate_limiter_options {
-  // Tokens that flow in each `per`. Above 0, at most 1e10 a second; fractions are fine.
-  double rate = 0;
-  // At least 1 ns, at most 36 years.
-  duration per = std::chrono::seconds{1};
-  // The most that may be taken at once after a pause. Above 0; without it: rate.
-  std::optional<double> capacity = std::nullopt;
-  // The least time between two wakes of the line. A wake lets go everyone who is due, so a longer interval costs
-  // less CPU and makes waiters late by up to that much; their rate stays exact. 0: wake for each. At least 0.
-  duration wake_interval = std::chrono::microseconds{100};
-  // How many may wait; one more gets queue_full_error. At least 0.
-  std::size_t max_waiters = std::numeric_limits<std::size_t>::max();
-};
 
 namespace detail {
 
@@ -78,7 +64,11 @@ class limiter_state : public wait_queue {
   // Puts `w` in the line, or fails it if that is full. One that is `new_here` and finds tokens is granted at once.
   // Others have just found none; they queue even if there are some by now, so that those who come between this and
   // their resumption do not go first.
+  // One whose deadline comes first is refused.
   virtual void wait(waiter_ptr w, bool new_here) = 0;
+
+  // Why a wait for n would be in vain, if it would be.
+  std::optional<wait_refusal> refusal(core::token_bucket::units n, core::instant deadline, core::instant now);
 
   // Puts back what was taken and not used: those in line move up.
   void give_back(core::token_bucket::units n) override = 0;
@@ -91,6 +81,9 @@ class limiter_state : public wait_queue {
 
  protected:
   [[noreturn]] void reject_tokens(double tokens) const;
+  // The same, with the lock held.
+  std::optional<wait_refusal> would_exceed(core::token_bucket::units n, core::instant deadline,
+                                           core::instant now) const;
   void close_line() { word_.fetch_or(1, std::memory_order_acq_rel); }
   void open_line() { word_.fetch_and(~std::int64_t{1}, std::memory_order_acq_rel); }
 
@@ -104,9 +97,9 @@ struct initiate_acquire {
   std::shared_ptr<limiter_state> state;
   bool new_here;
   template <class Handler>
-  void operator()(Handler&& handler, core::token_bucket::units n) const {
+  void operator()(Handler&& handler, const wait_request& request) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    state->wait(waiting::make(state, n, std::forward<Handler>(handler), asio::system_executor{}), new_here);
+    state->wait(waiting::make(state, request, std::forward<Handler>(handler), asio::system_executor{}), new_here);
   }
 };
 
@@ -128,14 +121,29 @@ class basic_rate_limiter {
   awaitable<void> acquire(double n = 1) {
     const auto units = state_->checked_units(n);
     if (state_->try_take(units, now())) co_return;
-    co_await wait_for(units);
+    co_await wait_for(units, unbounded);
+  }
+
+  // The same within bounds. A deadline that has passed is refused even where the tokens are there.
+  // Throws: also deadline_error, without suspending where the deadline cannot be met from the start.
+  awaitable<void> acquire(double n, acquire_options options) {
+    const auto units = state_->checked_units(n);
+    const auto at = now();
+    if (at <= deadline_of(options) && state_->try_take(units, at)) co_return;
+    co_await wait_for(units, options);
   }
 
   // The same for any completion token, with the signature void(error_code). Never completes inside the call.
-  // The handler runs on its associated executor; every type of cancellation is honoured.
+  // The handler runs on its associated executor; every type of cancellation is honoured. Codes: errc::queue_full,
+  // errc::would_exceed_deadline, operation_aborted.
   template <class Token>
   auto async_acquire(double n, Token&& token) {
-    return initiate(state_->checked_units(n), true, std::forward<Token>(token));
+    return async_acquire(n, acquire_options{}, std::forward<Token>(token));
+  }
+  template <class Token>
+  auto async_acquire(double n, const acquire_options& options, Token&& token) {
+    const detail::wait_request request{state_->checked_units(n), deadline_of(options), nullptr};
+    return initiate(request, true, std::forward<Token>(token));
   }
 
   // Takes n tokens if they are there and nobody waits. Never suspends, writes nothing if it fails.
@@ -148,7 +156,15 @@ class basic_rate_limiter {
     requires async_callable<F, Args...>
   awaitable<awaited_t<F, Args...>> call(F fn, Args... args) {
     const auto units = state_->checked_units(1);
-    if (!state_->try_take(units, now())) co_await wait_to_call(units);
+    if (!state_->try_take(units, now())) co_await wait_to_call(units, unbounded);
+    co_return co_await std::invoke(fn, std::move(args)...);
+  }
+  template <class F, class... Args>
+    requires async_callable<F, Args...>
+  awaitable<awaited_t<F, Args...>> call(acquire_options options, F fn, Args... args) {
+    const auto units = state_->checked_units(1);
+    const auto at = now();
+    if (at > deadline_of(options) || !state_->try_take(units, at)) co_await wait_to_call(units, options);
     co_return co_await std::invoke(fn, std::move(args)...);
   }
 
@@ -171,29 +187,39 @@ class basic_rate_limiter {
   friend class detail::limiter_stage<Clock>;
   static core::instant now() { return core::instant_of(Clock::now()); }
 
+  static constexpr acquire_options unbounded{};
+  static core::instant deadline_of(const acquire_options& o) { return o.deadline.value_or(core::instant::max()); }
+
   template <class Token>
-  auto initiate(core::token_bucket::units units, bool new_here, Token&& token) {
-    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_, new_here}, token, units);
+  auto initiate(const detail::wait_request& request, bool new_here, Token&& token) {
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_, new_here}, token, request);
   }
 
-  awaitable<void> wait_for(core::token_bucket::units units) {
+  awaitable<void> wait_for(core::token_bucket::units units, acquire_options options) {
     const auto state = state_;
+    const auto deadline = deadline_of(options);
+    if (options.deadline) {
+      if (const auto no = state->refusal(units, deadline, now())) throw deadline_error(no->needed, no->remaining);
+    }
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       throw boost::system::system_error(asio::error::operation_aborted);
     }
-    auto waiting = initiate(units, false, asio::deferred);
+    detail::wait_refusal no;
+    const detail::wait_request request{units, deadline, &no};
+    auto waiting = initiate(request, false, asio::deferred);
     try {
       co_await std::move(waiting);
     } catch (const boost::system::system_error& e) {
+      if (e.code() == errc::would_exceed_deadline) throw deadline_error(no.needed, no.remaining);
       if (e.code() == errc::queue_full) throw queue_full_error(state->max_waiters);
       throw;
     }
   }
 
-  awaitable<void> wait_to_call(core::token_bucket::units units) {
+  awaitable<void> wait_to_call(core::token_bucket::units units, acquire_options options) {
     const auto state = state_;
-    co_await wait_for(units);
+    co_await wait_for(units, options);
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() == asio::cancellation_type::none) co_return;
     state->give_back(units);

@@ -61,8 +61,9 @@ class token_bucket {
     return next;
   }
 
-  // The first instant at which take(l, n, …) succeeds if nobody else takes; instant::max() if never.
-  instant ready_at(level l, units n) const;
+  // The first instant at which take(l, n, …) succeeds if nobody else takes; instant::max() if never. For n above the
+  // capacity: at which so many have been taken by several, one after the other.
+  instant ready_at(level l, __int128 n) const;
 
   // Tokens in the bucket at `now`, in [0, capacity].
   double available(level l, instant now) const;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/core/duration.hpp"
 
 #include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -46,16 +47,30 @@ struct waiter_links {
 struct queue_links : waiter_links {};
 struct registry_links : waiter_links {};
 
+// Why a wait was refused, for the coroutine that asked: it cannot come through an error_code.
+struct wait_refusal {
+  duration needed{0};
+  duration remaining{0};
+};
+
+// What somebody waits for.
+struct wait_request {
+  std::int64_t amount = 0;
+  core::instant deadline = core::instant::max();
+  wait_refusal* refusal = nullptr;  // lives as long as the handler; null if nobody reads it
+};
+
 class waiter : private queue_links, private registry_links {
  public:
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
-  std::int64_t amount() const { return amount_; }
+  std::int64_t amount() const { return request_.amount; }
+  const wait_request& request() const { return request_; }
   const asio::any_io_executor& executor() const { return executor_; }
 
  protected:
-  waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, const asio::any_io_executor& ex);
+  waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, const asio::any_io_executor& ex);
   ~waiter() = default;
 
   asio::any_io_executor take_executor() { return std::move(executor_); }
@@ -77,7 +92,7 @@ class waiter : private queue_links, private registry_links {
   std::shared_ptr<wait_queue> queue_;
   waiter_registry* registry_;
   asio::any_io_executor executor_;  // tracks work: the context does not run dry while somebody waits
-  std::int64_t amount_;
+  wait_request request_;
   bool on_loop_;          // its executor is an io_context's own: any handler of that may call it
   bool granted_ = false;  // completed without an error, and perhaps still on its way to its executor
   bool queued_ = false;   // guarded by the queue's lock; true until somebody takes it out
@@ -125,6 +140,7 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
   // All of these need the lock.
   bool empty() const { return !line_.linked(); }
   std::size_t size() const { return size_; }
+  __int128 amount() const { return amount_; }
   waiter& front() { return waiter::in_queue(line_.next); }
   void push_back(waiter& w);
   void pop_front_into(waiter_list& list);
@@ -146,6 +162,7 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
 
   waiter_links line_;
   std::size_t size_ = 0;
+  __int128 amount_ = 0;  // of all in line: a sum of amounts can pass 64 bits
 };
 
 struct waiter_cancellation {
@@ -160,12 +177,12 @@ template <class Handler>
 class handler_waiter final : public waiter {
  public:
   // The executor is the handler's own, or `fallback` if it has none.
-  static waiter_ptr make(std::shared_ptr<wait_queue> queue, std::int64_t amount, Handler&& handler,
+  static waiter_ptr make(std::shared_ptr<wait_queue> queue, const wait_request& request, Handler&& handler,
                          const asio::any_io_executor& fallback) {
     const asio::any_io_executor ex = asio::get_associated_executor(handler, fallback);
     auto allocator = rebind(handler);
     auto* place = allocator.allocate(1);
-    auto* made = new (place) handler_waiter(std::move(queue), amount, std::move(handler), ex);
+    auto* made = new (place) handler_waiter(std::move(queue), request, std::move(handler), ex);
     const auto slot = asio::get_associated_cancellation_slot(made->handler_);
     if (slot.is_connected()) slot_of(made->handler_).template emplace<waiter_cancellation>(made);
     return waiter_ptr{made};
@@ -175,9 +192,9 @@ class handler_waiter final : public waiter {
   using base_allocator = asio::associated_allocator_t<Handler, asio::recycling_allocator<void>>;
   using allocator_type = typename std::allocator_traits<base_allocator>::template rebind_alloc<handler_waiter>;
 
-  handler_waiter(std::shared_ptr<wait_queue> queue, std::int64_t amount, Handler&& handler,
+  handler_waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, Handler&& handler,
                  const asio::any_io_executor& ex)
-      : waiter(std::move(queue), amount, ex), handler_(std::move(handler)) {}
+      : waiter(std::move(queue), request, ex), handler_(std::move(handler)) {}
 
   static allocator_type rebind(const Handler& handler) {
     return allocator_type{asio::get_associated_allocator(handler, asio::recycling_allocator<void>{})};

@@ -22,7 +22,13 @@ class timed_limiter_state final : public limiter_state {
     {
       const std::lock_guard lock(mutex_);
       const bool first = empty();
-      if (new_here && try_take(w->amount(), now())) {
+      const auto instant = now();
+      const auto no = would_exceed(w->amount(), w->request().deadline, instant);
+      if (no) {
+        if (w->request().refusal != nullptr) *w->request().refusal = *no;
+        ec = errc::would_exceed_deadline;
+        done.push_back(*w.release());
+      } else if (new_here && try_take(w->amount(), instant)) {
         done.push_back(*w.release());
       } else if (size() >= max_waiters) {
         ec = errc::queue_full;
