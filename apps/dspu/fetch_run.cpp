@@ -56,6 +56,8 @@ std::string_view name_of(core::circuit_state state) {
       return "open";
     case core::circuit_state::half_open:
       return "half-open";
+    case core::circuit_state::isolated:
+      return "isolated";
   }
   return "unknown";
 }

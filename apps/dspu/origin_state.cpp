@@ -44,7 +44,6 @@ job_ptr origin_state::pop_any() {
 
 std::optional<obstacle> origin_state::find_breaker_obstacle(core::instant now) const {
   if (!breaker_) return std::nullopt;
-  const core::breaker_options& limits = breaker_->options();
   switch (breaker_->state()) {
     case core::circuit_state::closed:
       return std::nullopt;
@@ -52,8 +51,9 @@ std::optional<obstacle> origin_state::find_breaker_obstacle(core::instant now) c
       if (now >= breaker_->open_until()) return std::nullopt;
       return obstacle{wait_reason::circuit_open, breaker_->open_until()};
     case core::circuit_state::half_open:
-      if (breaker_->in_flight() < limits.half_open_max_calls.value_or(limits.success_threshold))
-        return std::nullopt;
+      if (breaker_->in_flight() < breaker_->places()) return std::nullopt;
+      return obstacle{wait_reason::circuit_open};
+    case core::circuit_state::isolated:
       return obstacle{wait_reason::circuit_open};
   }
   return std::nullopt;

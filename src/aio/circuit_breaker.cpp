@@ -6,16 +6,36 @@
 
 namespace dspu::aio::detail {
 
-namespace {
-
 core::breaker_options machine_options(const circuit_breaker_options& o) {
   return {.failure_threshold = o.failure_threshold,
           .success_threshold = o.success_threshold,
           .timeout = o.timeout,
-          .half_open_max_calls = o.half_open_max_calls};
+          .half_open_max_calls = o.half_open_max_calls,
+          .window = o.window,
+          .timeout_multiplier = o.timeout_multiplier,
+          .max_timeout = o.max_timeout,
+          .half_open_ramp = o.half_open_ramp,
+          .probe_timeout = o.probe_timeout,
+          .max_retry_after = o.max_retry_after,
+          .metrics_only = o.metrics_only};
 }
 
-}  // namespace
+circuit_breaker_options user_options(const core::breaker_options& o, circuit_breaker_options rest) {
+  return {.failure_threshold = o.failure_threshold,
+          .success_threshold = o.success_threshold,
+          .timeout = o.timeout,
+          .half_open_max_calls = o.half_open_max_calls,
+          .window = o.window,
+          .timeout_multiplier = o.timeout_multiplier,
+          .max_timeout = o.max_timeout,
+          .half_open_ramp = o.half_open_ramp,
+          .probe_timeout = o.probe_timeout,
+          .retry_after = std::move(rest.retry_after),
+          .max_retry_after = o.max_retry_after,
+          .metrics_only = o.metrics_only,
+          .classify = std::move(rest.classify),
+          .on_state_change = std::move(rest.on_state_change)};
+}
 
 breaker_state::breaker_state(circuit_breaker_options options)
     : options_(std::move(options)), machine_(machine_options(options_)) {
@@ -23,9 +43,9 @@ breaker_state::breaker_state(circuit_breaker_options options)
 }
 
 breaker_state::entry breaker_state::enter(core::instant now) {
-  if (surely_open(now)) {
-    const auto until = open_until_.load(std::memory_order_relaxed);
-    return {false, 0, duration{until} - now.time_since_epoch(), std::nullopt};
+  if (const auto left = surely_open_for(now)) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return {false, 0, left, std::nullopt};
   }
   const std::lock_guard lock(mutex_);
   const auto made = machine_.enter(now);
@@ -33,26 +53,33 @@ breaker_state::entry breaker_state::enter(core::instant now) {
   return made;
 }
 
-void breaker_state::settle(std::uint64_t generation, verdict v, core::instant now) {
+void breaker_state::settle(const core::ended_call& call) {
   const std::lock_guard lock(mutex_);
-  note(machine_.settle(generation, v, now));
+  note(machine_.settle(call));
   publish();
 }
 
-void breaker_state::reset() {
+void breaker_state::reconfigure(const circuit_breaker_options& options) {
+  const auto wanted = machine_options(options);
   const std::lock_guard lock(mutex_);
-  note(machine_.reset());
+  machine_.reconfigure(wanted);
   publish();
 }
 
 circuit_breaker_error breaker_state::refusal(std::optional<duration> retry_after) const {
   const std::lock_guard lock(mutex_);
-  return {machine_.state(), machine_.failure_count(), retry_after};
+  return {machine_.state(), machine_.failures_seen(), retry_after};
 }
 
-core::breaker_machine breaker_state::snapshot() const {
-  const std::lock_guard lock(mutex_);
-  return machine_;
+core::breaker_statistics breaker_state::statistics(core::instant now) const {
+  auto known = read([now](const core::breaker_machine& m) { return m.statistics(now); });
+  known.refused += refused_.load(std::memory_order_relaxed);
+  return known;
+}
+
+circuit_breaker_options breaker_state::options() const {
+  const auto limits = read([](const core::breaker_machine& m) { return m.options(); });
+  return user_options(limits, options_);
 }
 
 void breaker_state::note(std::optional<core::circuit_transition> t) {
@@ -65,11 +92,13 @@ void breaker_state::note(std::optional<core::circuit_transition> t) {
 }
 
 void breaker_state::publish() {
+  const auto& limits = machine_.options();
   const bool closed = machine_.state() == circuit_state::closed;
-  const bool clean = closed && machine_.failure_count() == 0 && events_.empty();
+  const bool clean = closed && !machine_.notes_successes() && events_.empty();
+  const bool refuses = machine_.state() == circuit_state::open && !limits.metrics_only;
   open_until_.store(machine_.open_until().time_since_epoch().count(), std::memory_order_relaxed);
   word_.store(machine_.generation() << word_shift | (closed ? closed_bit : 0) | (clean ? clean_bit : 0) |
-                  (machine_.state() == circuit_state::open ? open_bit : 0),
+                  (refuses ? open_bit : 0) | (limits.window.slow_call ? timed_bit : 0),
               std::memory_order_release);
 }
 

@@ -50,8 +50,9 @@ std::string in_seconds(duration d) {
 }
 
 std::string describe_refusal(circuit_state state, std::int64_t failures, std::optional<duration> retry_after) {
+  if (state == circuit_state::isolated) return "isolated by hand";
   std::string text = state == circuit_state::half_open ? "half-open, all probes out" : "open";
-  text += " after " + std::to_string(failures) + " failures";
+  if (failures > 0) text += " after " + std::to_string(failures) + " failures";
   if (retry_after) text += ", next probe in " + in_seconds(*retry_after);
   return text;
 }

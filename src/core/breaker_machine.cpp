@@ -1,85 +1,193 @@
 #include "dspu/core/breaker_machine.hpp"
 
-#include "dspu/core/check.hpp"
+#include <bit>
+#include <cmath>
+#include <utility>
 
 namespace dspu::core {
 
-breaker_machine::breaker_machine(const breaker_options& options)
-    : options_(options), max_probes_(options.half_open_max_calls.value_or(options.success_threshold)) {
-  require(options.failure_threshold >= 1, "circuit_breaker.failure_threshold", options.failure_threshold,
-          "at least 1");
-  require(options.success_threshold >= 1, "circuit_breaker.success_threshold", options.success_threshold,
-          "at least 1");
-  require(options.timeout >= duration{0}, "circuit_breaker.timeout", options.timeout, "at least 0 s");
-  require(max_probes_ >= 1, "circuit_breaker.half_open_max_calls", max_probes_, "at least 1");
+namespace {
+
+probe_places places_for(const breaker_options& o) {
+  return o.probe_timeout ? probe_places(*o.probe_timeout, o.most_probes()) : probe_places();
 }
+
+const breaker_options& checked(const breaker_options& o) {
+  check(o);
+  return o;
+}
+
+}  // namespace
+
+breaker_machine::breaker_machine(const breaker_options& options)
+    : options_(checked(options)), window_(options.window.extent()), probes_(places_for(options)) {}
 
 admission breaker_machine::enter(instant now) {
   admission a{true, generation_, std::nullopt, std::nullopt};
   if (state_ == circuit_state::closed) return a;
 
-  if (state_ == circuit_state::open) {
-    if (now < open_until_) {
-      a.admitted = false;
-      a.retry_after = open_until_ - now;
-      return a;
-    }
+  if (state_ == circuit_state::open && now >= open_until_) {
     successes_ = 0;
     a.transition = move_to(circuit_state::half_open);
     a.generation = generation_;
   }
-  if (probes_ >= max_probes_) {
-    a.admitted = false;
+  if (state_ == circuit_state::half_open) {
+    lost_probes_ += probes_.give_up(now);
+    if (probes_.taken() < places()) {
+      probes_.take(now);
+      return a;
+    }
+  }
+  ++refused_;
+  if (options_.metrics_only) {
+    a.generation = no_generation;
     return a;
   }
-  ++probes_;
+  a.admitted = false;
+  if (state_ == circuit_state::open) a.retry_after = open_until_ - now;
+  if (const auto lost = probes_.next_lost()) a.retry_after = *lost - now;
   return a;
 }
 
-std::optional<circuit_transition> breaker_machine::settle(std::uint64_t generation, verdict v, instant now) {
-  if (generation != generation_) return std::nullopt;
-  const bool half_open = state_ == circuit_state::half_open;
-  if (half_open) --probes_;
+std::optional<circuit_transition> breaker_machine::settle(const ended_call& call) {
+  if (call.generation != generation_) return std::nullopt;
+  return state_ == circuit_state::half_open ? settle_probe(call) : settle_closed(call);
+}
 
-  switch (v) {
-    case verdict::ignored: return std::nullopt;
-    case verdict::success:
-      if (!half_open) {
-        failures_ = 0;
-        return std::nullopt;
-      }
-      if (++successes_ < options_.success_threshold) return std::nullopt;
-      failures_ = successes_ = 0;
-      return move_to(circuit_state::closed);
-    case verdict::failure:
-      last_failure_ = now;
-      if (half_open) return open(now);
-      if (++failures_ < options_.failure_threshold) return std::nullopt;
-      return open(now);
-  }
+std::optional<circuit_transition> breaker_machine::settle_closed(const ended_call& call) {
+  if (call.v == verdict::ignored) return std::nullopt;
+  const bool failed = call.v == verdict::failure;
+  failures_ = failed ? failures_ + 1 : 0;
+  if (failed) last_failure_ = call.now;
+  window_.record(call.now, failed, is_slow(call));
+
+  const auto named = named_by(call);
+  if (threshold_reached()) return open(call.now, break_time(), named);
+  if (named) return open(call.now, duration{0}, named);
   return std::nullopt;
 }
 
-std::optional<circuit_transition> breaker_machine::reset() {
-  failures_ = successes_ = 0;
-  last_failure_.reset();
-  if (state_ == circuit_state::closed) {
-    ++generation_;
-    return std::nullopt;
+std::optional<circuit_transition> breaker_machine::settle_probe(const ended_call& call) {
+  lost_probes_ += probes_.give_up(call.now);
+  if (!probes_.give_back(call.started) || call.v == verdict::ignored) return std::nullopt;
+  if (call.v == verdict::failure) last_failure_ = call.now;
+  if (call.v == verdict::failure || is_slow(call)) {
+    ++reopenings_;
+    return open(call.now, break_time(), named_by(call));
   }
-  return move_to(circuit_state::closed);
+  if (++successes_ < options_.success_threshold) return std::nullopt;
+  return close_now();
 }
 
-circuit_transition breaker_machine::open(instant now) {
-  open_until_ = add_saturating(now, options_.timeout);
+std::optional<circuit_transition> breaker_machine::reset() {
+  last_failure_.reset();
+  if (state_ != circuit_state::closed) return close_now();
+  close_now();
+  return std::nullopt;
+}
+
+std::optional<circuit_transition> breaker_machine::close() {
+  if (state_ == circuit_state::closed) return std::nullopt;
+  return close_now();
+}
+
+std::optional<circuit_transition> breaker_machine::isolate() {
+  if (state_ == circuit_state::isolated) return std::nullopt;
+  return move_to(circuit_state::isolated);
+}
+
+std::optional<circuit_transition> breaker_machine::force_open(instant until) {
+  if (state_ == circuit_state::isolated) return std::nullopt;
+  if (state_ != circuit_state::open) return open(until, duration{0}, std::nullopt);
+  opened_at_ = named_until_ = open_until_ = until;
+  return std::nullopt;
+}
+
+void breaker_machine::reconfigure(const breaker_options& options) {
+  check(options);
+  std::optional<outcome_window> window;
+  if (options.window.extent() != options_.window.extent()) window.emplace(options.window.extent());
+  probe_places probes = places_for(options);
+  if (!probes.adopt(probes_)) ++generation_;
+
+  if (window) window_ = std::move(*window);
+  probes_ = std::move(probes);
+  options_ = options;
+  const instant by_new = std::max(add_saturating(opened_at_, break_time()), named_until_);
+  open_until_ = std::min(open_until_, by_new);
+}
+
+std::int64_t breaker_machine::places() const {
+  const std::int64_t most = options_.most_probes();
+  if (!options_.half_open_ramp) return most;
+  // Rounds of 1, 2, 4 … successes: k of them are 2^k − 1 in all, and the next has 2^k places.
+  const auto round = std::bit_floor(static_cast<std::uint64_t>(successes_) + 1);
+  return std::min(most, static_cast<std::int64_t>(round));
+}
+
+breaker_statistics breaker_machine::statistics(instant now) const {
+  const bool open = state_ == circuit_state::open;
+  return {.state = state_,
+          .generation = generation_,
+          .failure_count = failures_,
+          .success_count = successes_,
+          .window = window_.counts(now),
+          .probes = probes_.taken(),
+          .reopenings = reopenings_,
+          .opened = opened_,
+          .refused = refused_,
+          .lost_probes = lost_probes_,
+          .open_until = open ? std::optional(open_until_) : std::nullopt,
+          .last_failure_time = last_failure_};
+}
+
+bool breaker_machine::is_slow(const ended_call& call) const {
+  const auto& limit = options_.window.slow_call;
+  return limit && call.now > add_saturating(call.started, *limit);
+}
+
+bool breaker_machine::threshold_reached() const {
+  if (options_.failure_threshold > 0 && failures_ >= options_.failure_threshold) return true;
+  if (!window_) return false;
+  const auto& w = options_.window;
+  const outcome_counts counts = window_.counts();
+  if (counts.calls < std::min(w.min_calls, w.calls.value_or(w.min_calls))) return false;
+  return counts.failure_rate() >= w.failure_rate || (w.slow_call && counts.slow_rate() >= w.slow_rate);
+}
+
+duration breaker_machine::break_time() const {
+  if (reopenings_ == 0 || options_.timeout_multiplier == 1) return options_.timeout;
+  const double factor = std::pow(options_.timeout_multiplier, static_cast<double>(reopenings_));
+  return clamp_nanoseconds(static_cast<double>(options_.timeout.count()) * factor,
+                           std::max(options_.timeout, options_.max_timeout));
+}
+
+std::optional<instant> breaker_machine::named_by(const ended_call& call) const {
+  if (call.v != verdict::failure || !call.retry_after) return std::nullopt;
+  const duration wish = std::min(*call.retry_after, options_.max_retry_after);
+  if (wish <= duration{0}) return std::nullopt;
+  return add_saturating(call.now, wish);
+}
+
+circuit_transition breaker_machine::open(instant now, duration at_least, std::optional<instant> named) {
+  opened_at_ = now;
+  named_until_ = named.value_or(now);
+  open_until_ = std::max(add_saturating(now, at_least), named_until_);
+  ++opened_;
   return move_to(circuit_state::open);
+}
+
+circuit_transition breaker_machine::close_now() {
+  failures_ = successes_ = reopenings_ = 0;
+  window_.clear();
+  return move_to(circuit_state::closed);
 }
 
 circuit_transition breaker_machine::move_to(circuit_state next) {
   const circuit_transition t{state_, next};
   state_ = next;
   ++generation_;
-  probes_ = 0;
+  probes_.clear();
   return t;
 }
 

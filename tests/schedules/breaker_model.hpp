@@ -1,6 +1,6 @@
-// The circuit breaker's lock-free reads beside its locked machine, as in include/dspu/aio/circuit_breaker.hpp
-// and src/aio/circuit_breaker.cpp: breaker_state::enter_closed, surely_open, enter, success_changes_nothing,
-// settle, reset, publish. The machine under the lock is the real one, core::breaker_machine.
+// The circuit breaker's lock-free reads beside its locked machine, as in include/dspu/aio/detail/breaker_state.hpp
+// and src/aio/circuit_breaker.cpp: breaker_state::enter_closed, surely_open_for, enter, success_changes_nothing,
+// settle, change, reconfigure, publish. The machine under the lock is the real one, core::breaker_machine.
 //
 // What a read without the lock decides must have been true of the machine at some moment of that operation.
 #pragma once
@@ -17,21 +17,31 @@ enum class breaker_flaw {
   none,
   success_ignores_generation,  // success_changes_nothing looks at the bits only
   clean_with_failures,         // publish() sets the clean bit though failures are counted
+  clean_with_window,           // publish() sets the clean bit though successes are counted
   enter_ignores_open,          // enter_closed takes any word for a closed one
-  no_publish_after_reset,
+  no_publish_by_hand,
   settle_without_generation,  // a late result is settled as if it were admitted now
+};
+
+// What is done to the breaker while it is called.
+enum class by_hand { reset, close, isolate, open_until, shorten_timeout, add_window };
+
+struct breaker_cast {
+  std::int64_t failure_threshold;
+  std::array<core::verdict, 3> verdicts;  // how each call ends
+  by_hand act = by_hand::reset;
+  bool window = false;  // two failures in it open, be they consecutive or not
 };
 
 class breaker_model {
  public:
-  // Threads 0–2 call, 3 resets, 4 is the time.
+  // Threads 0–2 call, 3 acts by hand, 4 is the time.
   static constexpr int callers = 3;
   static constexpr int threads = 5;
   static constexpr int last_tick = 3;
 
-  breaker_model(std::int64_t failure_threshold, std::array<core::verdict, callers> verdicts,
-                breaker_flaw flaw = breaker_flaw::none)
-      : verdicts_(verdicts), flaw_(flaw), machine_(options(failure_threshold)) {
+  explicit breaker_model(const breaker_cast& cast, breaker_flaw flaw = breaker_flaw::none)
+      : cast_(cast), flaw_(flaw), machine_(options(cast)) {
     publish_until();
     publish_word();
   }
@@ -74,6 +84,8 @@ class breaker_model {
          {static_cast<std::int64_t>(word_), until_, now_, static_cast<std::int64_t>(owner_),
           static_cast<std::int64_t>(machine_.state()), static_cast<std::int64_t>(machine_.generation()),
           machine_.failure_count(), machine_.success_count(), machine_.in_flight(), machine_until(),
+          machine_.failures_seen(), machine_.statistics({}).window.calls,
+          static_cast<std::int64_t>(machine_.notes_successes()),
           static_cast<std::int64_t>(before_.state()), static_cast<std::int64_t>(before_.generation()),
           before_.failure_count()}) {
       put(v);
@@ -104,7 +116,7 @@ class breaker_model {
     bool was_open = false;    // with its time not over at `now`
     bool was_clean = false;   // closed in `generation` without failures
   };
-  static constexpr int resetter = callers;
+  static constexpr int hand = callers;
   static constexpr int ticker = callers + 1;
 
   static constexpr std::uint64_t closed_bit = 1;
@@ -113,19 +125,29 @@ class breaker_model {
 
   std::uint64_t word_of(const core::breaker_machine& m) const {
     const bool closed = m.state() == core::circuit_state::closed;
-    const bool clean = closed && (m.failure_count() == 0 || flaw_ == breaker_flaw::clean_with_failures);
+    const bool clean = closed && !notes_successes(m);
     return m.generation() << 3 | (closed ? closed_bit : 0) | (clean ? clean_bit : 0) |
            (m.state() == core::circuit_state::open ? open_bit : 0);
+  }
+  bool notes_successes(const core::breaker_machine& m) const {
+    if (flaw_ == breaker_flaw::clean_with_failures) return false;
+    return m.failure_count() > 0 || (m.notes_successes() && flaw_ != breaker_flaw::clean_with_window);
   }
   std::int64_t machine_until() const { return machine_.open_until().time_since_epoch().count(); }
   void publish_until() { until_ = machine_until(); }
   void publish_word() { word_ = word_of(machine_); }
 
-  static core::breaker_options options(std::int64_t failure_threshold) {
-    return {.failure_threshold = failure_threshold,
-            .success_threshold = 1,
-            .timeout = core::duration{2},
-            .half_open_max_calls = 1};
+  static core::breaker_options options(const breaker_cast& cast) {
+    core::breaker_options o{.failure_threshold = cast.failure_threshold,
+                            .success_threshold = 1,
+                            .timeout = core::duration{2},
+                            .half_open_max_calls = 1};
+    if (cast.window) {
+      o.failure_threshold = 0;
+      // One bucket for all time, so that its sums are all there is to know of it.
+      o.window = {.time = core::duration::max(), .buckets = 1, .min_calls = 3, .failure_rate = 0.5};
+    }
+    return o;
   }
   static core::instant at(std::int64_t t) { return core::instant{core::duration{t}}; }
 
@@ -140,7 +162,7 @@ class breaker_model {
         const auto until = m->open_until().time_since_epoch().count();
         t.was_closed = t.was_closed || closed;
         t.was_open = t.was_open || (m->state() == core::circuit_state::open && t.now < until);
-        t.was_clean = t.was_clean || (closed && m->failure_count() == 0 && m->generation() == t.generation);
+        t.was_clean = t.was_clean || (closed && !m->notes_successes() && m->generation() == t.generation);
       }
       if (t.at == place::done) t = thread_state{.at = place::done};
     }
@@ -150,8 +172,8 @@ class breaker_model {
     bool moved = false;
     if (thread < callers) {
       moved = call(thread);
-    } else if (thread == resetter) {
-      moved = reset();
+    } else if (thread == hand) {
+      moved = act();
     } else if (now_ < last_tick) {
       ++now_;
       moved = true;
@@ -163,7 +185,7 @@ class breaker_model {
   // basic_circuit_breaker::try_permit, then permit::settle.
   bool call(int thread) {
     auto& t = threads_[static_cast<std::size_t>(thread)];
-    const auto v = verdicts_[static_cast<std::size_t>(thread)];
+    const auto v = cast_.verdicts[static_cast<std::size_t>(thread)];
     switch (t.at) {
       case place::start:
         return enter_closed(t);
@@ -244,17 +266,42 @@ class breaker_model {
     return begin_publishing(t);
   }
 
-  bool reset() {
-    auto& t = threads_[resetter];
+  void act_on(core::breaker_machine& m) const {
+    auto o = m.options();
+    switch (cast_.act) {
+      case by_hand::reset:
+        m.reset();
+        return;
+      case by_hand::close:
+        m.close();
+        return;
+      case by_hand::isolate:
+        m.isolate();
+        return;
+      case by_hand::open_until:
+        m.force_open(at(1));
+        return;
+      case by_hand::shorten_timeout:
+        o.timeout = core::duration{1};
+        break;
+      case by_hand::add_window:
+        o.window = {.time = core::duration::max(), .buckets = 1, .min_calls = 1, .failure_rate = 0.5};
+        break;
+    }
+    m.reconfigure(o);
+  }
+
+  bool act() {
+    auto& t = threads_[hand];
     switch (t.at) {
       case place::start:
         if (owner_ >= 0) return false;
-        owner_ = resetter;
+        owner_ = hand;
         t.at = place::change;
         return true;
       case place::change:
-        machine_.reset();
-        if (flaw_ == breaker_flaw::no_publish_after_reset) {
+        act_on(machine_);
+        if (flaw_ == breaker_flaw::no_publish_by_hand) {
           owner_ = -1;
           t.at = place::done;
           return true;
@@ -280,7 +327,7 @@ class breaker_model {
     return true;
   }
 
-  std::array<core::verdict, callers> verdicts_;
+  breaker_cast cast_;
   breaker_flaw flaw_;
   core::breaker_machine machine_;
   core::breaker_machine before_ = machine_;  // as the last holder of the lock left it

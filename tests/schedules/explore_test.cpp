@@ -49,12 +49,23 @@ TEST(LimiterSchedules, ShowEveryFlawPutIn) {
   }
 }
 
-// The threshold that opens, and how each call ends.
 std::vector<breaker_model> breaker_casts(breaker_flaw flaw) {
   using enum verdict;
-  using m = breaker_model;
-  return {m(1, {failure, success, success}, flaw), m(1, {failure, failure, ignored}, flaw),
-          m(1, {failure, failure, failure}, flaw), m(2, {failure, success, failure}, flaw)};
+  std::vector<breaker_model> models;
+  for (const breaker_cast& cast : std::initializer_list<breaker_cast>{
+           {1, {failure, success, success}},
+           {1, {failure, failure, ignored}},
+           {1, {failure, failure, failure}},
+           {2, {failure, success, failure}},
+           {1, {failure, success, failure}, by_hand::close},
+           {1, {failure, success, failure}, by_hand::isolate},
+           {1, {failure, success, failure}, by_hand::open_until},
+           {1, {failure, success, failure}, by_hand::shorten_timeout},
+           {5, {failure, success, success}, by_hand::add_window},
+           {0, {failure, success, success}, by_hand::reset, true}}) {
+    models.emplace_back(cast, flaw);
+  }
+  return models;
 }
 
 TEST(BreakerSchedules, DecideNothingThatWasNotSoAndSettleNothingStale) {
@@ -68,8 +79,8 @@ TEST(BreakerSchedules, DecideNothingThatWasNotSoAndSettleNothingStale) {
 
 TEST(BreakerSchedules, ShowEveryFlawPutIn) {
   using enum breaker_flaw;
-  for (const auto flaw : {success_ignores_generation, clean_with_failures, enter_ignores_open,
-                          no_publish_after_reset, settle_without_generation}) {
+  for (const auto flaw : {success_ignores_generation, clean_with_failures, clean_with_window, enter_ignores_open,
+                          no_publish_by_hand, settle_without_generation}) {
     bool found = false;
     for (const auto& cast : breaker_casts(flaw)) found = found || !explore(cast).fault.empty();
     EXPECT_TRUE(found) << "flaw " << static_cast<int>(flaw);

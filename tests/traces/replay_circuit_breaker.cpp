@@ -30,6 +30,8 @@ std::string name(aio::circuit_state s) {
       return "open";
     case aio::circuit_state::half_open:
       return "half_open";
+    case aio::circuit_state::isolated:
+      return "isolated";
   }
   return "?";
 }

@@ -4,117 +4,37 @@
 //   co_await breaker.call(fetch, url);           // throws circuit_breaker_error while open
 //   auto guarded = breaker(fetch);               // co_await guarded(url)
 //
-// closed → open after `failure_threshold` consecutive failures; open → half-open on the first call after `timeout`;
-// half-open → closed after `success_threshold` successes, or → open on one failure (core/breaker_machine.hpp has the
-// picture). A cancelled call counts neither way and gives its probe's place back; results of calls admitted in an
-// earlier state are dropped.
+// closed → open after `failure_threshold` consecutive failures, or when a rate is reached (circuit_breaker_options.hpp);
+// open → half-open on the first call after `timeout`; half-open → closed after `success_threshold` successes, or → open
+// on one failure (core/breaker_machine.hpp has the picture). A cancelled call counts neither way and gives its probe's
+// place back; results of calls admitted in an earlier state are dropped.
 //
-// Thread-safety: everything may be called from any thread. While closed without failures, a call costs two atomic loads
-// and writes nothing shared. The breaker must outlive the calls made through it.
+// Thread-safety: everything may be called from any thread. While closed without failures and without a window, a call
+// costs two atomic loads and writes nothing shared; a refusal while open adds one to a counter. All else takes a lock
+// for one decision. The breaker must outlive the calls made through it.
 #pragma once
 
-#include "dspu/aio/callback.hpp"
+#include "dspu/aio/circuit_breaker_options.hpp"
+#include "dspu/aio/detail/breaker_state.hpp"
 #include "dspu/aio/error.hpp"
-#include "dspu/aio/outcome.hpp"
 #include "dspu/aio/policy.hpp"
-#include "dspu/core/breaker_machine.hpp"
+#include "dspu/core/check.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
-#include <atomic>
 #include <chrono>
-#include <deque>
-#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace dspu::aio {
 
-struct circuit_breaker_options {
-  // Consecutive failures that open it. At least 1.
-  std::int64_t failure_threshold = 5;
-  // Successes in half-open that close it. At least 1.
-  std::int64_t success_threshold = 2;
-  // How long it stays open. At least 0.
-  duration timeout = std::chrono::seconds{60};
-  // Probes let in at once while half-open; others are refused. At least 1; without it: success_threshold.
-  std::optional<std::int64_t> half_open_max_calls = std::nullopt;
-  // Which outcomes are failures. Without it: every exception, and every result without a value.
-  classifier classify = nullptr;
-  // Called after each change as (old, new), plain or asynchronous; in order, one at a time, outside any lock. It may
-  // use the breaker; what it throws is dropped. An asynchronous one is awaited by the call that made the change, or by
-  // the next call if the change was made without a coroutine at hand (reset(), a permit settled by hand).
-  callback<circuit_state, circuit_state> on_state_change = nullptr;
-};
-
-template <class Clock>
-class basic_circuit_breaker;
+// What there is to know of a breaker, all of one moment: for telemetry. Instants are the clock's (core::instant_of).
+using circuit_breaker_statistics = core::breaker_statistics;
 
 namespace detail {
-
 template <class Clock>
 class breaker_stage;
-
-// All of a breaker but its clock.
-class breaker_state {
- public:
-  using entry = core::admission;
-
-  explicit breaker_state(circuit_breaker_options options);
-
-  // A generation to settle with, if calls are let in without further ado.
-  std::optional<std::uint64_t> enter_closed() const {
-    const auto word = word_.load(std::memory_order_acquire);
-    if ((word & closed_bit) == 0) return std::nullopt;
-    return word >> word_shift;
-  }
-  entry enter(core::instant now);
-  // While open: until when. Readable without the lock; at worst a little old.
-  bool surely_open(core::instant now) const {
-    return (word_.load(std::memory_order_acquire) & open_bit) != 0 &&
-           now.time_since_epoch().count() < open_until_.load(std::memory_order_relaxed);
-  }
-
-  // True if there is nothing to record: closed, without failures, of that generation, no event undelivered.
-  bool success_changes_nothing(std::uint64_t generation) const {
-    return word_.load(std::memory_order_acquire) == (generation << word_shift | closed_bit | clean_bit);
-  }
-  void settle(std::uint64_t generation, verdict v, core::instant now);
-  void reset();
-
-  circuit_breaker_error refusal(std::optional<duration> retry_after) const;
-  const circuit_breaker_options& options() const { return options_; }
-  const classifier& classify() const { return options_.classify; }
-  verdict judge(const outcome& o) const { return options_.classify ? options_.classify(o) : default_verdict(o); }
-
-  bool events_pending() const { return events_pending_.load(std::memory_order_acquire); }
-  // Calls a plain callback for each change not yet told of. An asynchronous one waits for deliver_async().
-  void deliver();
-  awaitable<void> deliver_async();
-
-  core::breaker_machine snapshot() const;
-
- private:
-  static constexpr std::uint64_t closed_bit = 1;
-  static constexpr std::uint64_t clean_bit = 2;
-  static constexpr std::uint64_t open_bit = 4;
-  static constexpr int word_shift = 3;
-
-  void note(std::optional<core::circuit_transition> t);
-  void publish();
-  std::optional<core::circuit_transition> next_event();
-  void end_delivery();
-
-  const circuit_breaker_options options_;
-  mutable std::mutex mutex_;
-  core::breaker_machine machine_;
-  std::deque<core::circuit_transition> events_;
-  bool delivering_ = false;
-  std::atomic<std::uint64_t> word_{0};  // generation and the three bits above
-  std::atomic<std::int64_t> open_until_{0};
-  std::atomic<bool> events_pending_{false};
-};
-
-}  // namespace detail
+}
 
 template <class Clock>
 class basic_circuit_breaker {
@@ -125,6 +45,7 @@ class basic_circuit_breaker {
     permit(permit&& other) noexcept
         : breaker_(std::exchange(other.breaker_, nullptr)),
           generation_(other.generation_),
+          started_(other.started_),
           retry_after_(other.retry_after_) {}
     permit& operator=(permit&&) = delete;
     ~permit() {
@@ -135,28 +56,30 @@ class basic_circuit_breaker {
     // If refused: how long until a probe may be let in, if that is known.
     std::optional<duration> retry_after() const { return retry_after_; }
 
-    // Whether success() would be the same as doing nothing: closed, without failures, nobody to be told.
+    // Whether success() would be the same as doing nothing.
     bool success_changes_nothing() const {
       return breaker_ == nullptr || breaker_->state_.success_changes_nothing(generation_);
     }
     void success() { settle(verdict::success); }
     void failure() { settle(verdict::failure); }
-    // Settling again, or settling what was refused, does nothing.
-    void settle(verdict v) {
+    // Settling again, or settling what was refused, does nothing. A failure may ask us to stay away for so long.
+    void settle(verdict v, std::optional<duration> retry_after = std::nullopt) {
       auto* breaker = std::exchange(breaker_, nullptr);
       if (breaker == nullptr) return;
       if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
-      breaker->state_.settle(generation_, v, now());
+      breaker->state_.settle({generation_, v, started_, now(), retry_after});
       breaker->state_.deliver();
     }
 
    private:
     friend class basic_circuit_breaker;
-    permit(basic_circuit_breaker* breaker, std::uint64_t generation) : breaker_(breaker), generation_(generation) {}
+    permit(basic_circuit_breaker* breaker, std::uint64_t generation, core::instant started)
+        : breaker_(breaker), generation_(generation), started_(started) {}
     explicit permit(std::optional<duration> retry_after) : retry_after_(retry_after) {}
 
     basic_circuit_breaker* breaker_ = nullptr;
     std::uint64_t generation_ = 0;
+    core::instant started_ = unknown;
     std::optional<duration> retry_after_;
   };
 
@@ -180,20 +103,48 @@ class basic_circuit_breaker {
     return {*this, std::forward<F>(fn)};
   }
 
+  // By hand; all of these tell on_state_change of what they change.
   // Closes it and forgets all counts; calls still out no longer matter.
   void reset() {
-    state_.reset();
-    state_.deliver();
+    change([](core::breaker_machine& m) { return m.reset(); });
+  }
+  // Closes it, from any state; what is closed stays as it is, with its counts.
+  void close() {
+    change([](core::breaker_machine& m) { return m.close(); });
+  }
+  // Refuses everything, without saying until when, until close() or reset().
+  void isolate() {
+    change([](core::breaker_machine& m) { return m.isolate(); });
+  }
+  // Open from now on until `t`; then half-open on the next call, as ever. One that is open already takes the new
+  // instant, be it earlier or later; one that is isolated stays so. For what a server announced.
+  void open_until(typename Clock::time_point t) {
+    change([until = core::instant_of(t)](core::breaker_machine& m) { return m.force_open(until); });
+  }
+  // Throws: std::invalid_argument unless d >= 0.
+  void open_for(duration d) {
+    core::require(d >= duration{0}, "circuit_breaker.open_for", d, "at least 0 s");
+    change([until = core::add_saturating(now(), d)](core::breaker_machine& m) { return m.force_open(until); });
   }
 
+  // New options while calls are under way; the functions among them (classify, retry_after, on_state_change) stay as
+  // they were. State, counts and probes are kept, and the window if it is of the same kind and size, else it starts
+  // anew. Nothing is judged before the next result. While open it stays so until the earlier of the old instant and
+  // the one by the new `timeout`; an instant that a failure or open_until() named stays. Only if probe_timeout comes
+  // or goes while half-open, the probes that are out no longer matter.
+  // Throws: std::invalid_argument as the constructor does; then nothing has changed.
+  void reconfigure(const circuit_breaker_options& options) { state_.reconfigure(options); }
+  circuit_breaker_options options() const { return state_.options(); }
+
+  circuit_breaker_statistics statistics() const { return state_.statistics(now()); }
   // Open turns half-open on a call, not by itself.
-  circuit_state state() const { return state_.snapshot().state(); }
-  // Consecutive failures; while open or half-open, those that opened it.
-  std::int64_t failure_count() const { return state_.snapshot().failure_count(); }
+  circuit_state state() const { return read(&core::breaker_machine::state); }
+  // Consecutive failures; while not closed, those that opened it.
+  std::int64_t failure_count() const { return read(&core::breaker_machine::failure_count); }
   // Successes in the newest half-open.
-  std::int64_t success_count() const { return state_.snapshot().success_count(); }
+  std::int64_t success_count() const { return read(&core::breaker_machine::success_count); }
   std::optional<typename Clock::time_point> last_failure_time() const {
-    const auto t = state_.snapshot().last_failure_time();
+    const auto t = read(&core::breaker_machine::last_failure_time);
     if (!t) return std::nullopt;
     return typename Clock::time_point{std::chrono::duration_cast<typename Clock::duration>(t->time_since_epoch())};
   }
@@ -203,7 +154,18 @@ class basic_circuit_breaker {
 
  private:
   friend class detail::breaker_stage<Clock>;
+  static constexpr core::instant unknown = core::instant::max();
   static core::instant now() { return core::instant_of(Clock::now()); }
+
+  template <class How>
+  void change(const How& how) {
+    state_.change(how);
+    state_.deliver();
+  }
+  template <class T>
+  T read(T (core::breaker_machine::*fact)() const) const {
+    return state_.read([fact](const core::breaker_machine& m) { return (m.*fact)(); });
+  }
 
   detail::breaker_state state_;
 };
@@ -212,10 +174,13 @@ using circuit_breaker = basic_circuit_breaker<std::chrono::steady_clock>;
 
 template <class Clock>
 auto basic_circuit_breaker<Clock>::try_permit() -> permit {
-  if (const auto generation = state_.enter_closed()) return permit(this, *generation);
-  const auto entry = state_.enter(now());
+  if (const auto closed = state_.enter_closed()) {
+    return permit(this, closed->generation, closed->timed ? now() : unknown);
+  }
+  const auto started = now();
+  const auto entry = state_.enter(started);
   state_.deliver();
-  return entry.admitted ? permit(this, entry.generation) : permit(entry.retry_after);
+  return entry.admitted ? permit(this, entry.generation, started) : permit(entry.retry_after);
 }
 
 template <class Clock>
@@ -243,7 +208,9 @@ awaitable<awaited_t<F, Args...>> basic_circuit_breaker<Clock>::call(F fn, Args..
   } else {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
-    p.settle(cancelled && !result.has_value() ? verdict::ignored : state_.judge(detail::outcome_of(result)));
+    const auto came_to = detail::outcome_of(result);
+    const verdict v = cancelled && !result.has_value() ? verdict::ignored : state_.judge(came_to);
+    p.settle(v, state_.retry_after(v, came_to));
   }
   if (state_.events_pending()) {  // told even if we are cancelled: an await must not throw past it
     const bool throws = co_await asio::this_coro::throw_if_cancelled();

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
-#include "dspu/core/breaker_machine.hpp"
+#include "dspu/core/circuit_state.hpp"
 
 #include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
@@ -50,7 +50,7 @@ class error : public boost::system::system_error {
 
 using core::circuit_state;
 
-// The call was not made: the breaker is open, or half-open with all its probes out.
+// The call was not made: the breaker is open, half-open with all its probes out, or isolated.
 class circuit_breaker_error : public error {
  public:
   circuit_breaker_error(circuit_state state, std::int64_t failure_count, std::optional<duration> retry_after);

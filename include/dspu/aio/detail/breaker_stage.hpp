@@ -38,7 +38,9 @@ class breaker_stage : public stage_defaults {
 
     next leave(run& r, std::size_t level, ending e) {
       const bool not_ours = r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value());
-      permit_->settle(not_ours ? verdict::ignored : state().judge(e.view()));
+      const auto came_to = e.view();
+      const auto v = not_ours ? verdict::ignored : state().judge(came_to);
+      permit_->settle(v, state().retry_after(v, came_to));
       return state().events_pending() ? next::attend : next::up;
     }
     awaitable<void> attend(run&, ending) { return state().deliver_async(); }

@@ -41,10 +41,27 @@ class limiter_stage : public stage_defaults {
 
    private:
     awaitable<void> wait_in_line(run& r) {
-      auto waiting = limiter_->wait_for(units_);
-      co_await std::move(waiting);
-      static_cast<void>(r);
+      const auto began = r.observed() ? r.context.clock() : core::instant{};
+      acquire_options options;
+      if (r.context.has_deadline()) options.deadline = r.context.deadline;
+      auto waiting = limiter_->wait_for(units_, options);
+      std::exception_ptr refused;
+      try {
+        co_await std::move(waiting);
+      } catch (const deadline_error& e) {
+        refused = std::make_exception_ptr(deadline_error(e.needed(), e.remaining(), r.context.last_error));
+        r.tell(event_kind::refused, "rate_limiter", "deadline",
+               {{"needed", in_seconds(e.needed())}, {"remaining", in_seconds(e.remaining())}}, refused);
+      } catch (const queue_full_error& e) {
+        r.tell(event_kind::refused, "rate_limiter", "queue_full", {{"limit", static_cast<double>(e.limit())}});
+        throw;
+      }
+      if (refused) std::rethrow_exception(refused);
       taken_ = true;
+      if (r.observed()) {
+        r.tell(event_kind::waited, "rate_limiter", "tokens",
+               {{"seconds", in_seconds(r.context.clock() - began)}, {"tokens", limiter_->tokens()}});
+      }
     }
     void give_back_if_unused() {
       if (std::exchange(taken_, false) && run_->starts == starts_) limiter_->state_->give_back(units_);
