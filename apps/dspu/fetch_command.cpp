@@ -79,8 +79,10 @@ int checked_run(fetch_options options) {
 }  // namespace
 
 int run_fetch(fetch_options options) {
-  // A reader that goes away is an error of write(), not the end of the process.
+  // A reader that goes away, or a file that may grow no more, is an error of write() and not the end of the
+  // process.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return checked_run(std::move(options));
   } catch (const usage_error& error) {

@@ -213,7 +213,10 @@ progress_view fetch_run::view() {
 }
 
 int fetch_run::end() {
-  if (engine_.out_of_time()) end_.stopped = true;
+  if (engine_.out_of_time()) {
+    end_.stopped = true;
+    console_.say("dspu fetch: stopped after " + format_duration(options_.max_time) + " (--max-time)");
+  }
   const std::uint64_t earlier_failures = output_.finished() != nullptr ? output_.finished()->failures() : 0;
   end_.failures = summary_.failed() + earlier_failures > 0;
   run_facts facts;

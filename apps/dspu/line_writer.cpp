@@ -37,6 +37,9 @@ line_writer::line_writer(file_descriptor file, std::string name)
 line_writer line_writer::standard_output() {
   file_descriptor copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
   if (!copy) throw io_failure("cannot write standard output", errno);
+  // Told now, not when the first result is there.
+  const int flags = ::fcntl(copy.get(), F_GETFL);
+  if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) throw io_failure("cannot write standard output", EBADF);
   return line_writer(std::move(copy), "standard output");
 }
 

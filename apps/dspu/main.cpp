@@ -5,6 +5,7 @@
 #include "dspu/exit_status.hpp"
 #include "dspu/fetch_command.hpp"
 #include "dspu/serve_command.hpp"
+#include "dspu/standard_streams.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -22,6 +23,7 @@ std::string version() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  dspu::app::take_closed_standard_streams();
   CLI::App app("dspu: requests that get through, and a server to try them on", "dspu");
   app.set_version_flag("--version", version());
   app.require_subcommand(1);

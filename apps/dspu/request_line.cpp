@@ -54,6 +54,8 @@ void check_header(std::string_view name, std::string_view value) {
   if (!is_token(name)) refuse(shown + " is not a header name (letters, digits and -)");
   const bool breaks = std::ranges::any_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
   if (breaks) refuse("the value of header " + shown + " holds a line break or NUL");
+  // As JSON can hold nothing else, --failed-to could not write it such that -i reads it.
+  if (!is_utf8(value)) refuse("the value of header " + shown + " is not UTF-8");
   for (const std::string_view ours : {"Content-Length", "Transfer-Encoding", "Connection"}) {
     if (same_letters(name, ours)) refuse("header " + shown + " is set by dspu itself");
   }

@@ -19,7 +19,9 @@ http_response response_reader::take_response() {
   return std::move(response_);
 }
 
-void response_reader::on_response_impl(int status, string_view, int, error_code&) {
+void response_reader::on_response_impl(int status, string_view, int, error_code& ec) {
+  // 0 is our own word for no answer, and what is below 100 means nothing at all.
+  if (status < 100) ec = http::error::bad_status;
   response_.status = static_cast<unsigned>(status);
 }
 

@@ -48,7 +48,7 @@ token_bucket::token_bucket(const token_bucket_options& options, instant start)
 
   // The finest units whose count over the whole horizon still fits; whole tokens at the least.
   int fraction_bits = 40;
-  while (fraction_bits > 0 && std::ldexp(per_ns * longest_horizon + capacity_, fraction_bits) >= level_limit) {
+  while (fraction_bits > 0 && std::ldexp(per_ns * longest_horizon + 2 * capacity_, fraction_bits) >= level_limit) {
     --fraction_bits;
   }
   scale_ = std::ldexp(1.0, fraction_bits);

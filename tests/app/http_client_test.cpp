@@ -113,12 +113,12 @@ TEST_F(HttpClientWallClock, CallsATruncatedResponseReset) {
 }
 
 TEST_F(HttpClientWallClock, CallsAMalformedResponseAProtocolError) {
-  for (const char* bytes :
-       {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 xyz\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"}) {
+  for (const char* bytes : {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 xyz\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
+                            "HTTP/1.1 000 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"}) {
     SCOPED_TRACE(bytes);
     expect_failure(answer_with(bytes), transport_failure::protocol, "malformed");
   }
@@ -466,7 +466,8 @@ TEST_F(HttpClientWallClock, EndsWithATimeoutThatExpires) {
   memory_sink sink;
   http_request request;
   request.url = server.url();
-  EXPECT_THROW(run(loop, aio::run_with_timeout(client.exchange(request, sink), 50ms)), aio::async_timeout_error);
+  EXPECT_THROW(run(loop, aio::run_with_timeout(client.exchange(request, sink), 50ms)),
+               aio::async_timeout_error);
   run_until(loop, [&] { return server.open() == 0; });
   EXPECT_EQ(run(loop, aio::run_with_timeout(client.exchange(request, sink), 60s)).status, 200U);
   EXPECT_EQ(client.idle_connections(), 1U);

@@ -123,4 +123,10 @@ TEST(ParseHeader, SplitsAtTheFirstColon) {
   EXPECT_THROW(parse_header(": x"), std::invalid_argument);
 }
 
+// Found by fuzzing: --failed-to wrote a header that was not UTF-8 into JSON, and -i refused the line.
+TEST(ParseHeader, RefusesWhatIsNotUtf8) {
+  EXPECT_THAT(parse_header("Name: m\xc3\xbcller"), Pair("Name", "m\xc3\xbcller"));
+  EXPECT_THROW(parse_header("Name: m\xfcller"), std::invalid_argument);
+}
+
 }  // namespace

@@ -2,6 +2,11 @@
 // a line of the tables below.
 #include "cancellation/harness.hpp"
 
+#include "dspu/aio/generator.hpp"
+#include "dspu/aio/iter_over_async.hpp"
+#include "dspu/aio/run_async.hpp"
+#include "dspu/aio/sync_to_async.hpp"
+
 #include <gtest/gtest.h>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -155,6 +160,82 @@ awaitable<void> timeouts_nested(world& w) {
   co_await drop_failure(run_with_timeout<manual_clock>(std::move(inner), 4s));
 }
 
+// A function that shows, by what it holds, whether it was destroyed.
+auto counted_function(world& w) {
+  return [held = std::make_shared<counted>(w.frames)] { return held != nullptr; };
+}
+// The simulator's own loop is the pool: so each call goes the same way every time.
+awaitable<void> call_on_the_loop(world& w) {
+  for (int i = 0; i < 3; ++i) {
+    auto call = sync_to_async(w.sim->context(), counted_function(w));
+    co_await std::move(call);
+  }
+}
+awaitable<void> call_on_the_loop_in_vain(world& w) {
+  const auto throws = [held = std::make_shared<counted>(w.frames)] { throw testing::scripted_failure(); };
+  auto call = sync_to_async(w.sim->context(), throws);
+  co_await drop_failure(std::move(call));
+}
+// A thread of its own does it: time stands still meanwhile, though where the function is at each point is
+// open.
+awaitable<void> call_on_a_pool(world& w) {
+  auto call = sync_to_async([] { return 1; });
+  co_await std::move(call);
+  co_await w.work();
+}
+awaitable<void> calls_under_gather(world& w) {
+  std::vector<awaitable<bool>> calls;
+  for (int i = 0; i < 5; ++i) calls.push_back(sync_to_async(w.sim->context(), counted_function(w)));
+  co_await gather_with_limit(std::move(calls), two);
+}
+awaitable<void> timeout_around_a_call(world& w) {
+  auto call = sync_to_async(w.sim->context(), counted_function(w));
+  co_await drop_failure(run_with_timeout<manual_clock>(std::move(call), 1s));
+}
+generator<int> counting(world& w, int n) {
+  const counted here(w.frames);
+  for (int i = 0; i < n; ++i) {
+    co_await w.work();
+    co_yield i;
+  }
+}
+awaitable<void> consume(world& w) {
+  auto items = counting(w, 3);
+  while (const auto item = co_await items.next()) co_await w.token();
+}
+
+const scenario calls[] = {
+    {"sync_to_async on its own loop", call_on_the_loop},
+    {"sync_to_async on its own loop, in vain", call_on_the_loop_in_vain},
+    {"sync_to_async on a pool", call_on_a_pool},
+    {"sync_to_async under gather", calls_under_gather},
+    {"sync_to_async under a timeout", timeout_around_a_call},
+    {"generator", consume},
+};
+const blocking_scenario blocked_threads[] = {
+    {"run_async",
+     [](world& w, asio::io_context& loop, std::stop_token stop) { run_async(w.token(3), loop, stop); }},
+    {"run_async of a callable",
+     [](world& w, asio::io_context& loop, std::stop_token stop) {
+       run_async([&w] { return pipeline(w, w.closed.subject, 1); }, loop, stop);
+     }},
+    {"run_async of gather",
+     [](world& w, asio::io_context& loop, std::stop_token stop) {
+       run_async(gather_with_limit(some(w, 4), two), loop, stop);
+     }},
+    {"iter_over_async",
+     [](world& w, asio::io_context& loop, std::stop_token stop) {
+       for ([[maybe_unused]] const int i : iter_over_async(counting(w, 3), loop, stop)) {
+       }
+     }},
+    {"iter_over_async that is left midway",
+     [](world& w, asio::io_context& loop, std::stop_token stop) {
+       for (const int i : iter_over_async(counting(w, 3), loop, stop)) {
+         if (i == 1) break;
+       }
+     }},
+};
+
 const scenario limiters[] = {
     {"limiter.acquire", [](world& w) { return drop(w.token()); }},
     {"limiter.acquire of three", [](world& w) { return drop(w.token(3)); }},
@@ -246,10 +327,13 @@ class CancellationPoints : public ::testing::Environment {
 };
 [[maybe_unused]] const auto* const environment = ::testing::AddGlobalTestEnvironment(new CancellationPoints);
 
+findings disturb_everywhere(const scenario& s) { return cancel_everywhere(s); }
+findings disturb_everywhere(const blocking_scenario& s) { return stop_everywhere(s); }
+
 template <std::ranges::range Table>
 void check(const Table& table) {
-  for (const scenario& s : table) {
-    const auto cancelled = cancel_everywhere(s);
+  for (const auto& s : table) {
+    const auto cancelled = disturb_everywhere(s);
     const auto destroyed = destroy_everywhere(s);
     EXPECT_EQ(cancelled.complaints, "");
     EXPECT_EQ(destroyed.complaints, "");
@@ -266,6 +350,54 @@ TEST(CancellationEverywhere, KeepsThePromisesOfTimeouts) { check(timeouts); }
 TEST(CancellationEverywhere, KeepsThePromisesOfGather) { check(gathers); }
 TEST(CancellationEverywhere, KeepsThePromisesOfShields) { check(shields); }
 TEST(CancellationEverywhere, KeepsThePromisesOfNests) { check(nests); }
+TEST(CancellationEverywhere, KeepsThePromisesOfCallsFromCoroutines) { check(calls); }
+TEST(CancellationEverywhere, KeepsThePromisesOfThreadsThatBlock) { check(blocked_threads); }
+
+// Without an executor, the loop is one that nobody can step from outside: the coroutine itself asks for the
+// stop, at each of its suspension points in turn.
+awaitable<int> hops(int& frames, int stop_before, std::stop_source stop) {
+  const counted here(frames);
+  for (int i = 0; i < 5; ++i) {
+    if (i == stop_before) stop.request_stop();
+    co_await asio::post(asio::use_awaitable);
+  }
+  co_return 5;
+}
+generator<int> hopping(int& frames, int stop_before, std::stop_source stop) {
+  const counted here(frames);
+  for (int i = 0; i < 5; ++i) {
+    if (i == stop_before) stop.request_stop();
+    co_await asio::post(asio::use_awaitable);
+    co_yield i;
+  }
+}
+int count_items(int& frames, int stop_before, int leave_after) {
+  const std::stop_source stop;
+  int items = 0;
+  auto range = iter_over_async(hopping(frames, stop_before, stop), stop.get_token());
+  for (auto i = range.begin(); i != range.end() && items < leave_after; ++i) ++items;
+  return items;
+}
+
+TEST(CancellationEverywhere, KeepsThePromisesOfThePrivateLoop) {
+  for (int point = 0; point < 5; ++point) {
+    int frames = 0;
+    const std::stop_source stop;
+    // The last hop may be over before the stop arrives.
+    if (point < 4) {
+      EXPECT_THROW(run_async(hops(frames, point, stop), stop.get_token()), boost::system::system_error)
+          << point;
+    } else {
+      EXPECT_NO_THROW(run_async(hops(frames, 5, stop), stop.get_token()));
+    }
+    EXPECT_EQ(frames, 0) << point;
+    EXPECT_THROW(count_items(frames, point, 5), boost::system::system_error) << point;
+    EXPECT_EQ(frames, 0) << point;
+    EXPECT_EQ(count_items(frames, -1, point), point);
+    EXPECT_EQ(frames, 0) << point;
+    EXPECT_EQ(run_async(hops(frames, -1, stop)), 5) << "the thread's loop serves again";
+  }
+}
 
 }  // namespace
 }  // namespace dspu::aio::proof

@@ -1,6 +1,10 @@
 // Counting a scenario's suspension points, and going to each.
 #include "cancellation/harness.hpp"
 
+#include <atomic>
+#include <functional>
+#include <thread>
+
 namespace dspu::aio::proof {
 
 namespace {
@@ -49,19 +53,19 @@ void finish(world& w, const scenario& s) {
 
 class journal {
  public:
-  explicit journal(const scenario& s) : scenario_(s) {}
+  explicit journal(const char* name) : name_(name) {}
 
   void note(std::size_t point, const char* what, const world& w) {
     ++result.points;
     if (w.complaint.empty()) return;
-    result.complaints += std::string(scenario_.name) + ", " + what + " after step " + std::to_string(point) +
-                         ": " + w.complaint + "\n";
+    result.complaints +=
+        std::string(name_) + ", " + what + " after step " + std::to_string(point) + ": " + w.complaint + "\n";
   }
 
   findings result;
 
  private:
-  const scenario& scenario_;
+  const char* name_;
 };
 
 // How many steps it takes undisturbed.
@@ -100,10 +104,112 @@ void destroy_at(const scenario& s, std::size_t point, journal& log) {
   log.note(point, "destroyed", w);
 }
 
+// The blocked thread, and the loop's own thread, which is ours: only step() runs what is awaited.
+class blocked {
+ public:
+  blocked(world& w, const blocking_scenario& s)
+      : thread_([this, &w, &s, &context = w.sim->context(), stop = stop_.get_token()] {
+          try {
+            s.body(w, context, stop);
+          } catch (...) {
+            error_ = std::current_exception();
+          }
+          over_ = true;
+        }) {}
+
+  bool over() const { return over_; }
+  void request_stop() { stop_.request_stop(); }
+
+  // Up to `count` steps; fewer if the thread ends. Where nothing is ready, it is the thread that has
+  // something to do.
+  std::size_t take_steps(simulator& sim, std::size_t count) {
+    std::size_t taken = 0;
+    while (taken < count && !over_) sim.step() ? void(++taken) : std::this_thread::yield();
+    return taken;
+  }
+  // What it threw, if anything.
+  std::exception_ptr join() {
+    thread_.join();
+    return error_;
+  }
+
+ private:
+  std::stop_source stop_;
+  std::exception_ptr error_;
+  std::atomic<bool> over_ = false;
+  std::jthread thread_;  // the last member: it uses the others
+};
+
+bool is_aborted(std::exception_ptr e) {
+  try {
+    std::rethrow_exception(std::move(e));
+  } catch (const boost::system::system_error& error) {
+    return error.code() == asio::error::operation_aborted;
+  } catch (...) {
+    return false;
+  }
+}
+
+void finish(world& w, std::exception_ptr thrown, bool disturbed) {
+  if (thrown && !is_aborted(thrown)) w.complain("it threw something else than operation_aborted");
+  if (thrown && !disturbed) w.complain("it was aborted, though nobody asked for it");
+  if (w.frames != 0) w.complain("it returned before what it had started");
+  w.ended = true;
+  if (w.sim) w.sim->run();
+  w.check_conserved();
+  w.check_usable();
+}
+
+std::size_t count_steps(const blocking_scenario& s, journal& log) {
+  world w;
+  blocked b(w, s);
+  const auto steps = b.take_steps(*w.sim, too_many_steps);
+  finish(w, b.join(), false);
+  log.note(steps, "undisturbed", w);
+  return steps;
+}
+
+void stop_at(const blocking_scenario& s, std::size_t point, journal& log) {
+  world w;
+  blocked b(w, s);
+  b.take_steps(*w.sim, point);
+  const auto stopped_at = manual_clock::now();
+  b.request_stop();
+  b.take_steps(*w.sim, too_many_steps);
+  if (manual_clock::now() != stopped_at) w.complain("it went on after it was stopped");
+  finish(w, b.join(), true);
+  log.note(point, "stopped", w);
+}
+
+void destroy_at(const blocking_scenario& s, std::size_t point, journal& log) {
+  world w;
+  blocked b(w, s);
+  b.take_steps(*w.sim, point);
+  w.sim.reset();
+  finish(w, b.join(), true);
+  log.note(point, "destroyed", w);
+}
+
 }  // namespace
 
+findings stop_everywhere(const blocking_scenario& s) {
+  journal log(s.name);
+  const auto steps = count_steps(s, log);
+  for (std::size_t point = 0; point <= steps; ++point) stop_at(s, point, log);
+  return log.result;
+}
+
+findings destroy_everywhere(const blocking_scenario& s) {
+  journal log(s.name);
+  const auto steps = count_steps(s, log);
+  // From the first step on: before it, the thread may still be on its way to the context, which must exist
+  // then.
+  for (std::size_t point = 1; point <= steps; ++point) destroy_at(s, point, log);
+  return log.result;
+}
+
 findings cancel_everywhere(const scenario& s) {
-  journal log(s);
+  journal log(s.name);
   const auto steps = count_steps(s, log);
   for (std::size_t point = 0; point < steps; ++point) {
     for (const auto type : types) cancel_at(s, point, type, log);
@@ -112,7 +218,7 @@ findings cancel_everywhere(const scenario& s) {
 }
 
 findings destroy_everywhere(const scenario& s) {
-  journal log(s);
+  journal log(s.name);
   const auto steps = count_steps(s, log);
   for (std::size_t point = 0; point <= steps; ++point) destroy_at(s, point, log);
   return log.result;

@@ -7,6 +7,7 @@
 #include "cancellation/world.hpp"
 
 #include <cstddef>
+#include <stop_token>
 #include <string>
 
 namespace dspu::aio::proof {
@@ -21,6 +22,12 @@ struct scenario {
   void (*prepare)(world&) = nullptr;
 };
 
+// A thread that is blocked in a bridge, while what it waits for runs on the simulator.
+struct blocking_scenario {
+  const char* name;
+  void (*body)(world&, asio::io_context&, std::stop_token);
+};
+
 struct findings {
   std::size_t points = 0;  // cancellations and destructions tried
   std::string complaints;  // a line each; empty if all promises held
@@ -29,5 +36,7 @@ struct findings {
 // Each throws nothing and changes no state but manual_clock's.
 findings cancel_everywhere(const scenario& s);
 findings destroy_everywhere(const scenario& s);
+findings stop_everywhere(const blocking_scenario& s);
+findings destroy_everywhere(const blocking_scenario& s);
 
 }  // namespace dspu::aio::proof

@@ -1,0 +1,413 @@
+// `dspu fetch` as a process, against servers and disks that fail. Whatever happens: it ends by itself, it
+// says what went wrong, and the file of results goes on from there, so that in the end every request has
+// exactly one good line.
+#include "app/temporary_directory.hpp"
+#include "faults/hostile_server.hpp"
+#include "faults/process.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+namespace dspu::faults {
+namespace {
+
+using namespace std::chrono_literals;
+using app::testing::read_file;
+using app::testing::temporary_directory;
+using app::testing::write_file;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr auto hard_limit = 20s;
+constexpr int requests = 12;
+
+struct ended {
+  int status = -1;
+  std::string err;
+};
+
+struct result_line {
+  bool ok = false;
+  std::string outcome;
+  std::string error;
+};
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// Every line of every file, by id. A torn line, or one that is no result, is a failure.
+std::multimap<std::string, result_line> results_in(const std::vector<std::string>& files) {
+  std::multimap<std::string, result_line> found;
+  for (const std::string& file : files) {
+    const std::string text = read_file(file);
+    EXPECT_TRUE(text.empty() || text.ends_with('\n')) << file << " ends in a torn line";
+    for (const std::string& line : lines_of(text)) {
+      const auto value = boost::json::parse(line).as_object();
+      const auto* error = value.if_contains("error");
+      found.emplace(value.at("id").as_string(),
+                    result_line{.ok = value.at("ok").as_bool(),
+                                .outcome = std::string(value.at("outcome").as_string()),
+                                .error = error ? std::string(error->as_string()) : ""});
+    }
+  }
+  return found;
+}
+
+class FetchFaultsWallClock : public ::testing::Test {
+ protected:
+  void write_input(const std::string& prefix, int count = requests) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += prefix + std::to_string(i) + "\n";
+    write_file(input, text);
+  }
+
+  // dspu fetch with these arguments, and with what suits the tests unless these say otherwise.
+  static std::vector<std::string> command(const std::vector<std::string>& more) {
+    const std::pair<const char*, const char*> usual[] = {
+        {"--proxy", ""},      {"--max-attempts", "2"}, {"--base-delay", "5ms"},
+        {"--jitter", "none"}, {"--timeout", "10s"},    {"--host-concurrency", "4"}};
+    std::vector<std::string> argv{DSPU_PROGRAM, "fetch"};
+    for (const auto& [name, value] : usual)
+      if (std::ranges::find(more, name) == more.end()) argv.insert(argv.end(), {name, value});
+    if (std::ranges::find(more, "--breaker-failures") == more.end()) argv.emplace_back("--no-breaker");
+    argv.insert(argv.end(), more.begin(), more.end());
+    return argv;
+  }
+
+  // Runs to the end, which must come by itself.
+  ended fetch(const std::vector<std::string>& more, process_options how = {}) {
+    if (!how.close_err) how.err = directory / "stderr";
+    process run(command(more), how);
+    const auto status = run.wait(hard_limit);
+    ended end;
+    end.err = how.close_err ? "" : read_file(how.err);
+    EXPECT_TRUE(status.has_value()) << "it did not end by itself; so far:\n" << end.err;
+    end.status = status.value_or(-1);
+    return end;
+  }
+
+  ended fetch_to_file(const std::vector<std::string>& more = {}, const process_options& how = {}) {
+    std::vector<std::string> all{"-i", input, "-o", output, "--resume", "--failed-to", failed};
+    all.insert(all.end(), more.begin(), more.end());
+    return fetch(all, how);
+  }
+
+  // With the trouble over: the same command does what is left, and the list of failures what failed. Then
+  // every request has one line in the results, and one good line in all.
+  void expect_one_good_line_each(int count = requests) {
+    const ended rest = fetch_to_file();
+    EXPECT_THAT(rest.status, AnyOf(0, 1)) << rest.err;
+    EXPECT_EQ(static_cast<int>(results_in({output}).size()), count);
+    if (rest.status == 1) {
+      const ended again = fetch({"-i", failed, "-o", second_output});
+      EXPECT_EQ(again.status, 0) << again.err;
+    }
+    const auto all = results_in({output, second_output});
+    std::map<std::string, int> good;
+    for (const auto& [id, line] : all) good[id] += line.ok ? 1 : 0;
+    EXPECT_EQ(static_cast<int>(good.size()), count);
+    for (const auto& [id, times] : good) EXPECT_EQ(times, 1) << "good lines of " << id;
+  }
+
+  temporary_directory directory;
+  const std::string input = directory / "input";
+  const std::string output = directory / "results.jsonl";
+  const std::string failed = directory / "failed.jsonl";
+  const std::string second_output = directory / "second.jsonl";
+};
+
+struct fault_row {
+  const char* name;
+  fault how;
+  const char* outcome;  // of the requests that it hits
+  const char* words;    // in their errors, and on standard error with -v
+  std::vector<std::string> options{};
+
+  friend void PrintTo(const fault_row& row, std::ostream* out) { *out << row.name; }
+};
+
+class FetchServerFaultsWallClock : public FetchFaultsWallClock,
+                                   public ::testing::WithParamInterface<fault_row> {};
+
+TEST_P(FetchServerFaultsWallClock, EndsSaysWhyAndGoesOn) {
+  const fault_row& row = GetParam();
+  hostile_server server;
+  server.misbehave(row.how);
+  write_input(server.url("/"));
+
+  std::vector<std::string> options = row.options;
+  options.emplace_back("-v");
+  const ended first = fetch_to_file(options);
+  EXPECT_EQ(first.status, 1) << first.err;
+  EXPECT_THAT(first.err, HasSubstr(row.words));
+  int hit = 0;
+  for (const auto& [id, line] : results_in({output})) {
+    if (line.ok) continue;
+    ++hit;
+    EXPECT_EQ(line.outcome, row.outcome) << id;
+    EXPECT_THAT(line.error, HasSubstr(row.words)) << id;
+  }
+  EXPECT_EQ(hit, requests / 2);
+
+  server.misbehave(fault::none);
+  const int before = server.requests();
+  expect_one_good_line_each();
+  EXPECT_EQ(server.requests() - before, requests / 2) << "what was finished was not asked for again";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , FetchServerFaultsWallClock,
+    ::testing::Values(
+        fault_row{"ResetInHeader", fault::reset_in_header, "connect", "within its header"},
+        fault_row{"ResetInBody", fault::reset_in_body, "connect", "within its body"},
+        fault_row{"TruncatedBody", fault::truncated_body, "connect", "within its body"},
+        fault_row{"EndlessBody", fault::endless_body, "timeout", "no answer in time", {"--timeout", "500ms"}},
+        fault_row{"EndlessBodyOverTheLimit",
+                  fault::endless_body,
+                  "http_error",
+                  "limit of 65536 bytes",
+                  {"--max-body", "64k"}},
+        fault_row{"EndlessHeader", fault::endless_header, "connect", "limit of 64 KiB"},
+        fault_row{
+            "SilenceAfterConnect", fault::silence, "timeout", "no answer in time", {"--timeout", "500ms"}},
+        fault_row{
+            "SilenceInBody", fault::silence_in_body, "timeout", "no answer in time", {"--timeout", "500ms"}},
+        fault_row{"TwoContentLengths", fault::two_lengths, "connect", "malformed"},
+        fault_row{"NoHttp", fault::no_http, "connect", "malformed"}),
+    [](const auto& tested) { return tested.param.name; });
+
+TEST_F(FetchFaultsWallClock, TakesNoAnswerFromBytesBehindABody) {
+  hostile_server server;
+  server.misbehave(fault::longer_than_said);
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"--inline-body", "1k", "--host-concurrency", "1"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(read_file(output), Not(HasSubstr("wrong")));
+  expect_one_good_line_each();
+}
+
+TEST_F(FetchFaultsWallClock, GivesUpOn429WithoutADate) {
+  hostile_server server;
+  server.misbehave(fault::too_many);
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"-v"});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_THAT(run.err, HasSubstr("http_error (status 429)"));
+  server.misbehave(fault::none);
+  expect_one_good_line_each();
+}
+
+TEST_F(FetchFaultsWallClock, GivesUpAtOnceOn429ForDays) {
+  hostile_server server;
+  server.misbehave(fault::too_many_for_days);
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"-v"});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_THAT(run.err, HasSubstr("longer wait than --retry-after-max"));
+  server.misbehave(fault::none);
+  expect_one_good_line_each();
+}
+
+// What is out when the time is up leaves no line, and is done when the run goes on.
+TEST_F(FetchFaultsWallClock, StopsInTheMiddleOfSilence) {
+  hostile_server server;
+  server.misbehave(fault::silence);
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"--timeout", "1m", "--max-time", "300ms"});
+  EXPECT_EQ(run.status, 4) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("stopped after 300ms (--max-time)"));
+  for (const auto& [id, line] : results_in({output})) EXPECT_TRUE(line.ok) << id;
+  server.misbehave(fault::none);
+  expect_one_good_line_each();
+}
+
+TEST_F(FetchFaultsWallClock, GoesOnAfterItWasKilled) {
+  hostile_server server;
+  write_input(server.url("/"), 3000);
+  {
+    process run(command({"-i", input, "-o", output, "--resume", "-q"}), {});
+    const auto give_up = std::chrono::steady_clock::now() + hard_limit;
+    while (server.requests() < 200 && std::chrono::steady_clock::now() < give_up)
+      std::this_thread::sleep_for(1ms);
+    run.signal(SIGKILL);
+    EXPECT_EQ(run.wait(hard_limit), 128 + SIGKILL);
+  }
+  EXPECT_LT(results_in({output}).size(), 3000U) << "the test killed nobody";
+  expect_one_good_line_each(3000);
+}
+
+// `dspu serve` as a process, on a port that stays the same.
+class FetchFromServeWallClock : public FetchFaultsWallClock {
+ protected:
+  void serve(const std::vector<std::string>& options = {}) {
+    std::vector<std::string> argv{DSPU_PROGRAM, "serve", "--port", port_};
+    argv.insert(argv.end(), options.begin(), options.end());
+    const std::string log = directory / "serve";
+    server_ = std::make_unique<process>(argv, process_options{.err = log});
+    const auto give_up = std::chrono::steady_clock::now() + hard_limit;
+    const std::string announcement = "listening on ";
+    while (read_file(log).find(", seed") == std::string::npos) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up) << read_file(log);
+      std::this_thread::sleep_for(2ms);
+    }
+    const std::string text = read_file(log);
+    const std::size_t begin = text.find(announcement) + announcement.size();
+    url_ = text.substr(begin, text.find(',') - begin);
+    port_ = url_.substr(url_.rfind(':') + 1);
+  }
+  // As a crash would.
+  void kill_server() { server_ = nullptr; }
+  std::string url(const std::string& path) const { return url_ + path; }
+
+ private:
+  std::string port_ = "0";
+  std::string url_;
+  std::unique_ptr<process> server_;
+};
+
+TEST_F(FetchFromServeWallClock, OutlivesAServerThatDiesAndReturns) {
+  serve({"--latency", "20ms"});
+  write_input(url("/n/"), 200);
+  process run(command({"-i", input, "-o", output, "--resume", "--max-attempts", "100", "--base-delay", "50ms",
+                       "--backoff", "constant", "-v"}),
+              {.err = directory / "stderr"});
+  std::this_thread::sleep_for(250ms);
+  kill_server();
+  std::this_thread::sleep_for(250ms);
+  EXPECT_EQ(run.wait(0ms), std::nullopt) << "the test killed the server too late";
+  serve();
+  EXPECT_EQ(run.wait(hard_limit), 0) << read_file(directory / "stderr");
+  EXPECT_THAT(read_file(directory / "stderr"), HasSubstr("Connection refused"));
+  expect_one_good_line_each(200);
+}
+
+TEST_F(FetchFromServeWallClock, ParksItsRequestsWhileTheServerIsDead) {
+  serve({"--latency", "20ms"});
+  write_input(url("/n/"), 200);
+  process run(command({"-i", input, "-o", output, "--resume", "--max-attempts", "20", "--breaker-failures",
+                       "3", "--breaker-timeout", "200ms", "-v"}),
+              {.err = directory / "stderr"});
+  std::this_thread::sleep_for(250ms);
+  kill_server();
+  std::this_thread::sleep_for(500ms);
+  serve();
+  EXPECT_EQ(run.wait(hard_limit), 0) << read_file(directory / "stderr");
+  EXPECT_THAT(read_file(directory / "stderr"), HasSubstr("breaker open for 200ms"));
+  expect_one_good_line_each(200);
+}
+
+TEST_F(FetchFromServeWallClock, SaysThatAServerStaysDead) {
+  serve({"--latency", "20ms"});
+  write_input(url("/n/"), 100);
+  process run(command({"-i", input, "-o", output, "--resume", "-v"}), {.err = directory / "stderr"});
+  std::this_thread::sleep_for(150ms);
+  kill_server();
+  EXPECT_EQ(run.wait(hard_limit), 1);
+  EXPECT_THAT(read_file(directory / "stderr"), HasSubstr("Connection refused"));
+  serve();
+  expect_one_good_line_each(100);
+}
+
+TEST_F(FetchFromServeWallClock, ObeysAStormOf429) {
+  serve({"--rate", "60/s,burst=40"});
+  write_input(url("/n/"), 100);
+  const ended run = fetch_to_file({"--host-concurrency", "30", "--max-attempts", "30", "-v"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("by Retry-After"));
+  expect_one_good_line_each(100);
+}
+
+TEST_F(FetchFromServeWallClock, GetsAllThroughEveryTroubleAtOnce) {
+  serve({"--fail",         "10%",   "--reset",      "10%", "--truncate",    "10%", "--silent",        "3%",
+         "--wrong-length", "5%",    "--endless",    "3%",  "--slow",        "3%",  "--slow-duration", "50ms",
+         "--rate",         "400/s", "--keep-alive", "7",   "--silent-close"});
+  write_input(url("/n/"), 300);
+  const ended run =
+      fetch_to_file({"--max-attempts", "30", "--host-concurrency", "30", "--max-body", "1M", "--timeout",
+                     "1s", "--retry-on", "500,503,429,connect,reset,timeout,protocol", "-v"});
+  EXPECT_THAT(run.status, AnyOf(0, 1)) << run.err;  // an endless body is not retried: it is too large
+  kill_server();
+  serve();
+  expect_one_good_line_each(300);
+}
+
+// Our own side: the disk and the terminal.
+TEST_F(FetchFaultsWallClock, StopsAtAFullDiskAndGoesOnWhenThereIsRoom) {
+  hostile_server server;
+  write_input(server.url("/"), 100);
+  const ended run = fetch_to_file({}, {.largest_file = 10'000});
+  EXPECT_EQ(run.status, 3) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("cannot write " + output + ": File too large"));
+  const auto lines = results_in({output});  // which takes no torn line
+  EXPECT_GT(lines.size(), 5U);
+  EXPECT_LT(lines.size(), 100U);
+  expect_one_good_line_each(100);
+}
+
+TEST_F(FetchFaultsWallClock, StopsWhenTheDiskTakesNoBodies) {
+  const std::string saved = directory / "bodies";
+  hostile_server server;
+  server.misbehave(fault::endless_body);
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"--save", saved, "-v"}, {.largest_file = 30'000});
+  EXPECT_EQ(run.status, 3) << run.err;
+  EXPECT_THAT(run.err, HasSubstr(".part: File too large"));
+  server.misbehave(fault::none);
+  expect_one_good_line_each();
+  for (const auto& entry : std::filesystem::directory_iterator(saved))
+    EXPECT_THAT(entry.path().string(), Not(HasSubstr(".part")));
+}
+
+TEST_F(FetchFaultsWallClock, StopsAtAFullDeviceBehindStandardOutput) {
+  hostile_server server;
+  write_input(server.url("/"), 100);
+  const ended run = fetch({"-i", input}, {.out = "/dev/full"});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("cannot write standard output: No space left on device"));
+}
+
+TEST_F(FetchFaultsWallClock, StopsWhenNobodyReadsItsOutput) {
+  hostile_server server;
+  write_input(server.url("/"), 100);
+  const ended run = fetch({"-i", input}, {.break_out = true});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("cannot write standard output: Broken pipe"));
+}
+
+TEST_F(FetchFaultsWallClock, SendsNothingIfStandardOutputIsClosed) {
+  hostile_server server;
+  write_input(server.url("/"), 100);
+  const ended run = fetch({"-i", input}, {.close_out = true});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("cannot write standard output: Bad file descriptor"));
+  EXPECT_EQ(server.requests(), 0);
+}
+
+// A descriptor that is free is given to the next file that is opened, and messages would go into it.
+TEST_F(FetchFaultsWallClock, KeepsMessagesOutOfTheResultsIfStandardErrorIsClosed) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"-v"}, {.close_out = true, .close_err = true});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_EQ(results_in({output}).size(), 12U);
+  server.misbehave(fault::none);
+  expect_one_good_line_each();
+}
+
+}  // namespace
+}  // namespace dspu::faults
