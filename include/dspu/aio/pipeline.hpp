@@ -52,7 +52,7 @@ void begin_watching(call_context& context, const watch& w);
 
 // Keeps the name of a pipeline that may be gone before the call is over, and tells of its end.
 template <class T>
-awaitable<T> watched(std::shared_ptr<const watch> w, call_context context, awaitable<T> running) {
+awaitable<T> watched([[maybe_unused]] std::shared_ptr<const watch> w, call_context context, awaitable<T> running) {
   const run r(std::move(context), nullptr);
   const auto began = r.context.clock();
   result_slot<T> result;
