@@ -24,7 +24,7 @@ enum class breaker_flaw {
 };
 
 // What is done to the breaker while it is called.
-enum class by_hand { reset, close, isolate, open_until, shorten_timeout, add_window };
+enum class by_hand { reset, isolate, open_until, shorten_timeout, add_window };
 
 struct breaker_cast {
   std::int64_t failure_threshold;
@@ -271,9 +271,6 @@ class breaker_model {
     switch (cast_.act) {
       case by_hand::reset:
         m.reset();
-        return;
-      case by_hand::close:
-        m.close();
         return;
       case by_hand::isolate:
         m.isolate();

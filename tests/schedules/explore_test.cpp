@@ -53,16 +53,15 @@ std::vector<breaker_model> breaker_casts(breaker_flaw flaw) {
   using enum verdict;
   std::vector<breaker_model> models;
   for (const breaker_cast& cast : std::initializer_list<breaker_cast>{
+           {0, {failure, success, success}, by_hand::reset, true},
            {1, {failure, success, success}},
            {1, {failure, failure, ignored}},
            {1, {failure, failure, failure}},
            {2, {failure, success, failure}},
-           {1, {failure, success, failure}, by_hand::close},
            {1, {failure, success, failure}, by_hand::isolate},
            {1, {failure, success, failure}, by_hand::open_until},
            {1, {failure, success, failure}, by_hand::shorten_timeout},
-           {5, {failure, success, success}, by_hand::add_window},
-           {0, {failure, success, success}, by_hand::reset, true}}) {
+           {5, {failure, success, success}, by_hand::add_window}}) {
     models.emplace_back(cast, flaw);
   }
   return models;
