@@ -256,15 +256,17 @@ class FetchFromServeWallClock : public FetchFaultsWallClock {
   void serve(const std::vector<std::string>& options = {}) {
     std::vector<std::string> argv{DSPU_PROGRAM, "serve", "--port", port_};
     argv.insert(argv.end(), options.begin(), options.end());
-    const std::string log = directory / "serve";
+    // A log of its own for each: what the one before announced says nothing about this one.
+    const std::string log = directory / ("serve" + std::to_string(++servers_));
     server_ = std::make_unique<process>(argv, process_options{.err = log});
     const auto give_up = std::chrono::steady_clock::now() + hard_limit;
     const std::string announcement = "listening on ";
-    while (read_file(log).find(", seed") == std::string::npos) {
-      ASSERT_LT(std::chrono::steady_clock::now(), give_up) << read_file(log);
+    std::string text;
+    while (text.find(", seed") == std::string::npos) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up) << text;
       std::this_thread::sleep_for(2ms);
+      text = read_file(log);
     }
-    const std::string text = read_file(log);
     const std::size_t begin = text.find(announcement) + announcement.size();
     url_ = text.substr(begin, text.find(',') - begin);
     port_ = url_.substr(url_.rfind(':') + 1);
@@ -274,6 +276,7 @@ class FetchFromServeWallClock : public FetchFaultsWallClock {
   std::string url(const std::string& path) const { return url_ + path; }
 
  private:
+  int servers_ = 0;
   std::string port_ = "0";
   std::string url_;
   std::unique_ptr<process> server_;

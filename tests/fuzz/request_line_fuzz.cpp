@@ -34,6 +34,12 @@ std::map<std::string, std::vector<std::string>> by_name(const header_list& heade
   return sorted;
 }
 
+void check_headers(const header_list& headers) {
+  for (const auto& [name, value] : headers)
+    claim(!name.empty() && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
+          "a header is one line", name);
+}
+
 void check_round_trip(const parsed_line& parsed) {
   const std::string id = parsed.id.value_or("1-abc");
   const std::string text = to_request_line(id, parsed.request);
@@ -86,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto parsed = read(input.rest(), defaults);
   if (!parsed) return 0;
+  check_headers(parsed->request.headers);
   check_round_trip(*parsed);
   check_head(parsed->request);
   return 0;
