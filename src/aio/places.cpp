@@ -14,7 +14,7 @@ struct places::initiate_wait {
   std::shared_ptr<places> self;
   template <class Handler>
   void operator()(Handler&& handler) const {
-    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, 1, std::forward<Handler>(handler),
+    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, wait_request{.amount = 1}, std::forward<Handler>(handler),
                                                            asio::system_executor{}));
   }
 };
@@ -62,7 +62,7 @@ void places::wait(waiter_ptr w) {
   answered.complete(ec);
 }
 
-void places::left(bool) {
+void places::left() {
   while (machine_.waiting() > static_cast<std::int64_t>(size())) machine_.abandon();
 }
 
