@@ -249,6 +249,7 @@ TEST_F(RateLimiterOptions, TellAWaiterAtItsDeadlineThatOthersWentFirst) {
   limiter l{{.rate = 1, .capacity = 3.0}};
   l.try_acquire(3);
   auto& passed = start(l, 1, 1, {.deadline = at(1500ms), .priority = priority::low});
+  l.set_rate(1);  // all plans are looked at, and still hold
   start(l, 3, 2, {.priority = priority::high});
   start(l, 1, 3, {.deadline = at(10s), .priority = priority::low});
   sim.run();
