@@ -62,7 +62,7 @@ void places::wait(waiter_ptr w) {
   answered.complete(ec);
 }
 
-void places::left(bool) {
+void places::left() {
   while (machine_.waiting() > static_cast<std::int64_t>(size())) machine_.abandon();
 }
 

@@ -1,45 +1,49 @@
 #include "dspu/aio/rate_limiter.hpp"
 
 #include "dspu/aio/impl/rate_limiter.ipp"
-#include "dspu/core/check.hpp"
 
-#include <algorithm>
-#include <string>
+#include <utility>
+
+namespace dspu::aio {
+
+reservation::reservation(std::shared_ptr<detail::limiter_state> state, const detail::wait_request& request)
+    : state_(std::move(state)), place_(std::make_unique<detail::reserved_place>(state_, request)) {
+  state_->reserve(*place_);
+}
+
+reservation::reservation(reservation&& other) noexcept = default;
+
+reservation& reservation::operator=(reservation&& other) noexcept {
+  if (this == &other) return *this;
+  cancel();
+  state_ = std::move(other.state_);
+  place_ = std::move(other.place_);
+  return *this;
+}
+
+reservation::~reservation() { cancel(); }
+
+core::instant reservation::ready_at() const {
+  return place_ ? state_->ready_at(*place_) : core::instant::max();
+}
+
+bool reservation::use() {
+  if (!place_ || !state_->use(*place_)) return false;
+  place_.reset();
+  return true;
+}
+
+void reservation::cancel() noexcept {
+  if (!place_) return;
+  state_->drop(*place_);
+  place_.reset();
+}
+
+}  // namespace dspu::aio
 
 namespace dspu::aio::detail {
 
-limiter_state::limiter_state(const rate_limiter_options& options, core::instant start)
-    : bucket({.rate = options.rate, .per = options.per, .capacity = options.capacity}, start),
-      max_waiters(options.max_waiters) {
-  core::require(options.wake_interval >= duration{0}, "rate_limiter.wake_interval", options.wake_interval,
-                "at least 0 s");
-}
-
-void limiter_state::reject_tokens(double tokens) const {
-  const std::string range = "above 0 and at most the capacity, " + std::to_string(bucket.capacity());
-  core::reject("rate_limiter.acquire's n", tokens, range);
-}
-
-std::optional<wait_refusal> limiter_state::would_exceed(core::token_bucket::units n, core::instant deadline,
-                                                        core::instant now) const {
-  if (deadline == core::instant::max()) return std::nullopt;
-  const auto ready = std::max(bucket.ready_at(word_.load(std::memory_order_acquire) >> 1, amount() + n), now);
-  if (ready <= deadline) return std::nullopt;
-  const auto needed = ready == core::instant::max() ? duration::max() : ready - now;
-  return wait_refusal{needed, std::max(deadline, now) - now};
-}
-
-std::optional<wait_refusal> limiter_state::refusal(core::token_bucket::units n, core::instant deadline,
-                                                   core::instant now) {
-  const std::lock_guard lock(mutex_);
-  return would_exceed(n, deadline, now);
-}
-
-std::size_t limiter_state::waiters() {
-  const std::lock_guard lock(mutex_);
-  return size();
-}
-
-template std::shared_ptr<limiter_state> make_limiter_state<std::chrono::steady_clock>(const rate_limiter_options&);
+template std::shared_ptr<limiter_state> make_limiter_state<std::chrono::steady_clock>(
+    const rate_limiter_options&);
 
 }  // namespace dspu::aio::detail

@@ -55,7 +55,7 @@ stage_facts facts_of(const breaker_state& breaker) {
 }
 
 stage_facts facts_of(const limiter_state& limiter) {
-  const auto& bucket = limiter.bucket;
+  const auto bucket = limiter.bucket();
   return {.policy = "rate_limiter",
           .text = in_words(bucket.rate()) + " per " + in_words(bucket.per()) + ", " + in_words(bucket.capacity()) +
                   " at once"};

@@ -43,6 +43,9 @@ waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, c
       request_(request),
       on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}
 
+waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request)
+    : queue_(std::move(queue)), registry_(nullptr), request_(request), on_loop_(false) {}
+
 void waiter_owner::operator()(waiter* w) const {
   const auto queue = w->granted_ ? w->queue_ : nullptr;
   const auto amount = w->request_.amount;
@@ -79,25 +82,24 @@ void waiter_list::complete(error_code ec, const asio::execution_context* here) {
 }
 
 void wait_queue::push_back(waiter& w) {
-  w.queue_links::link_before(line_);
+  w.queue_links::link_before(links_of(w.request_.line));
   w.queued_ = true;
   ++size_;
-  amount_ += w.amount();
-  w.registry_->add(w);
+  if (!w.passive()) w.registry_->add(w);
+  came(w);
 }
 
-void wait_queue::pop_front_into(waiter_list& list) {
-  waiter& w = front();
+void wait_queue::remove_into(waiter_list& list, waiter& w) {
   remove(w);
-  list.push_back(w);
+  if (!w.passive()) list.push_back(w);
 }
 
 void wait_queue::remove(waiter& w) {
   w.queue_links::unlink();
   w.queued_ = false;
   --size_;
-  amount_ -= w.amount();
-  w.registry_->remove(w);
+  if (!w.passive()) w.registry_->remove(w);
+  went(w);
 }
 
 void wait_queue::cancel(waiter& w) {
@@ -105,10 +107,8 @@ void wait_queue::cancel(waiter& w) {
   {
     const std::lock_guard lock(mutex_);
     if (!w.queued_) return;  // granted already; its completion is on the way
-    const bool was_front = &front() == &w;
-    remove(w);
-    aborted.push_back(w);
-    left(was_front);
+    remove_into(aborted, w);
+    left();
   }
   aborted.complete(asio::error::operation_aborted);
 }
@@ -116,22 +116,26 @@ void wait_queue::cancel(waiter& w) {
 void wait_queue::abandon(const waiter_registry& context) {
   waiter_list dropped;
   const std::lock_guard lock(mutex_);
-  for (auto* l = line_.next; l != &line_;) {
-    waiter& w = waiter::in_queue(l);
-    l = l->next;
-    if (w.registry_ != &context) continue;
-    remove(w);
-    dropped.push_back(w);
+  const auto before = size_;
+  for (waiter_links& line : line_) {
+    for (auto* l = line.next; l != &line;) {
+      waiter& w = waiter::in_queue(l);
+      l = l->next;
+      if (w.registry_ == &context) remove_into(dropped, w);
+    }
   }
-  left(true);
+  if (size_ != before) left();
 }
 
 void wait_queue::abort_all() {
   waiter_list aborted;
   {
     const std::lock_guard lock(mutex_);
-    while (!empty()) pop_front_into(aborted);
-    left(true);
+    if (empty()) return;
+    for (int line = 0; line < lines; ++line) {
+      while (!empty(line)) remove_into(aborted, front(line));
+    }
+    left();
   }
   aborted.complete(asio::error::operation_aborted);
 }

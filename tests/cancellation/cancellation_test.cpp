@@ -71,6 +71,43 @@ awaitable<void> acquire_by_token_when_ready(world& w) {
   co_await std::move(ready);
   w.got(2);
 }
+acquire_options within(world& w, duration d) { return {.deadline = core::instant_of(w.sim->now() + d)}; }
+// It can be met at first; then the line is planned anew, and cannot.
+awaitable<void> acquire_until_too_late(world& w) {
+  const auto bounded = within(w, 4s);
+  w.sim->at(2s, [&w] {
+    w.got(static_cast<int>(w.tokens.tokens()));  // the drain has them
+    w.tokens.drain();
+  });
+  co_await drop_failure(w.token(3, bounded));
+}
+awaitable<void> acquire_through_changes(world& w) {
+  w.sim->at(2s, [&w] { w.tokens.set_rate(1); });
+  w.sim->at(3s, [&w] { w.tokens.set_capacity(1000); });
+  co_await w.token(5);
+}
+awaitable<void> acquire_by_priority(world& w) {
+  const acquire_options first{.priority = priority::high};
+  const acquire_options last{.priority = priority::low};
+  co_await w.token(2, first);
+  co_await w.token(1, last);
+}
+// Held, cancelled, used: each while others wait.
+awaitable<void> reserve_and_go(world& w) {
+  auto dropped = w.tokens.reserve(2);
+  auto used = w.tokens.reserve(1);
+  co_await w.token(1);
+  dropped.cancel();
+  co_await w.token(1);
+  if (used.use()) w.got(1);
+}
+awaitable<void> reserve_in_front_of_a_line(world& w) {
+  auto dropped = w.tokens.reserve(3);
+  for (int i = 0; i < 3; ++i) w.queue_up(world::comes::at_once);
+  co_await w.work(1s);
+  dropped.cancel();
+  co_await w.token(1);
+}
 awaitable<void> call_twice(breaker& b, world& w) {
   const auto op = works(w);
   for (int i = 0; i < 2; ++i) co_await drop_failure(b.call(op));
@@ -268,6 +305,12 @@ const scenario limiters[] = {
     {"limiter.call", [](world& w) { return drop(w.tokens.call(pays(w))); }},
     {"limiter.call in a line", [](world& w) { return drop(w.tokens.call(pays(w))); }, false, false,
      line_of_four},
+    {"limiter.acquire within its deadline", [](world& w) { return drop(w.token(3, within(w, 3s))); }},
+    {"limiter.acquire beyond its deadline", acquire_until_too_late},
+    {"limiter.acquire while the rate changes", acquire_through_changes},
+    {"limiter.acquire by priority in a line", acquire_by_priority, false, false, line_of_four},
+    {"limiter.reserve", reserve_and_go},
+    {"limiter.reserve in front of a line", reserve_in_front_of_a_line},
     {"limiter under gather", map_tokens},
 };
 const scenario breakers[] = {

@@ -119,9 +119,9 @@ awaitable<int> world::flaky(int& failures) {
   co_return 1;
 }
 
-awaitable<int> world::token(double n) {
+awaitable<int> world::token(double n, acquire_options options) {
   const counted here(frames);
-  co_await tokens.acquire(n);
+  co_await tokens.acquire(n, options);
   got(static_cast<int>(n));
   co_return 1;
 }

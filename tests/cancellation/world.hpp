@@ -107,7 +107,7 @@ struct world {
   // Fails as often as told, then succeeds.
   awaitable<int> flaky(int& failures);
   // One token, noted as granted.
-  awaitable<int> token(double n = 1);
+  awaitable<int> token(double n = 1, acquire_options options = {});
   // As `work`, for limiter.call: notes the token that let it in.
   awaitable<int> paid_work();
   // Somebody else in the line. With others there, every token must be granted as soon as it is made.

@@ -6,10 +6,12 @@
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <boost/asio/bind_executor.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <list>
+#include <optional>
 #include <vector>
 
 namespace dspu::aio {
@@ -135,6 +137,77 @@ RC_GTEST_PROP(LimiterProperty, AccountsForEveryToken, ()) {
   double granted = 0;
   for (const auto& g : r.grants) granted += g.n;
   RC_ASSERT(r.subject.tokens() == 4 * std::chrono::duration<double>(r.sim.elapsed()).count() - granted);
+}
+
+// The deadline is the truth: who is let into the line has its tokens by then, who is not would not have had them. The
+// oracle is the line itself: without classes and changes, grants come when they were planned.
+RC_GTEST_PROP(LimiterProperty, RefusesExactlyThoseWhoCannotBeInTime, ()) {
+  const double capacity = *rc::gen::inRange(1, 10);
+  run r(4, capacity, 0ns);
+  r.subject.try_acquire(capacity);
+  std::list<std::optional<error_code>> endings;
+  double ahead = 0;  // what was let in: tokens come four a second, from none
+  const int arrivals = *rc::gen::inRange(1, 30);
+  for (int i = 0; i < arrivals; ++i) {
+    const double n = *rc::gen::inRange(1, static_cast<int>(capacity * 4) + 1) / 4.0;
+    const auto within = 62500us * *rc::gen::inRange(0, 100);
+    const auto due = std::chrono::duration_cast<duration>(std::chrono::duration<double>((ahead + n) / 4));
+    const acquire_options options{.deadline = core::instant_of(r.sim.now() + within)};
+    auto& ended = endings.emplace_back();
+    const auto note = [&ended](error_code ec) { ended = ec; };
+    r.subject.async_acquire(n, options, asio::bind_executor(r.sim.get_executor(), note));
+    r.sim.run_for(0s);
+    RC_ASSERT(ended.has_value() == (due > within));
+    RC_ASSERT(!ended || ended == errc::would_exceed_deadline);
+    if (!ended) ahead += n;
+    r.arrive(0.25, true, 0ns);  // one that gives up changes nothing
+    r.sim.run_for(0s);
+  }
+  r.sim.run();
+  RC_ASSERT(r.sim.elapsed() == std::chrono::duration_cast<duration>(std::chrono::duration<double>(ahead / 4)));
+}
+
+// Reservations, made, cancelled and used at random among those who wait: each that is left is served in its order, and
+// at the end every token is accounted for.
+RC_GTEST_PROP(LimiterProperty, KeepsReservationsInOrderAndTheirTokens, ()) {
+  run r(4, 1024, 0ns);
+  r.subject.try_acquire(1024);
+  struct kept {
+    reservation place;
+    double n;
+  };
+  std::vector<kept> held;
+  double used = 0;
+  const int steps = *rc::gen::inRange(1, 60);
+  for (int i = 0; i < steps; ++i) {
+    const double n = *rc::gen::inRange(1, 9) / 4.0;
+    switch (*rc::gen::inRange(0, 5)) {
+      case 0: held.push_back({r.subject.reserve(n), n}); break;
+      case 1: r.arrive(n, *rc::gen::arbitrary<bool>(), 250ms * *rc::gen::inRange(0, 20)); break;
+      case 2:
+        if (!held.empty()) held.erase(held.begin() + *rc::gen::inRange(0, static_cast<int>(held.size())));
+        break;
+      case 3:
+        if (!held.empty() && held.front().place.ready_at() <= core::instant_of(r.sim.now())) {
+          const double before = r.subject.tokens();
+          RC_ASSERT(held.front().place.use());
+          used += held.front().n;
+          RC_ASSERT(r.subject.tokens() == before);
+          held.erase(held.begin());
+        }
+        break;
+      default: r.sim.run_for(250ms * *rc::gen::inRange(0, 8));
+    }
+    for (std::size_t k = 1; k < held.size(); ++k) {
+      RC_ASSERT(held[k - 1].place.ready_at() <= held[k].place.ready_at());
+    }
+  }
+  held.clear();
+  r.sim.run();
+  RC_ASSERT(r.subject.waiters() == 0U);
+  check_order(r.grants);
+  for (const auto& g : r.grants) used += g.n;
+  RC_ASSERT(r.subject.tokens() == 4 * std::chrono::duration<double>(r.sim.elapsed()).count() - used);
 }
 
 }  // namespace

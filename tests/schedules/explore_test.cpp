@@ -24,9 +24,14 @@ void report(const char* model, const exploration& e) {
 // Who takes part: three that acquire, or two with others in their way.
 std::vector<limiter_model> limiter_casts(limiter_flaw flaw) {
   using m = limiter_model;
-  return {m({1, 2, 1}, {}, flaw), m({2, 1, 1}, {m::canceller}, flaw),
-          m({2, 1, 0}, {m::canceller, m::trier}, flaw), m({2, 2, 0}, {m::destroyer, m::trier}, flaw),
-          m({1, 2, 2}, {m::destroyer, m::trier, m::canceller}, flaw)};
+  return {m({1, 2, 1}, {}, flaw),
+          m({2, 1, 1}, {m::canceller}, flaw),
+          m({2, 1, 0}, {m::canceller, m::trier}, flaw),
+          m({2, 2, 0}, {m::destroyer, m::trier}, flaw),
+          m({1, 2, 2}, {m::destroyer, m::trier, m::canceller}, flaw),
+          m({2, 1, 0}, {m::reserver, m::trier, m::canceller}, flaw),
+          m({1, 2, 0}, {m::changer, m::trier, m::destroyer}, flaw),
+          m({2, 0, 0}, {m::changer, m::reserver, m::trier}, flaw)};
 }
 
 TEST(LimiterSchedules, LoseNoWakeUpLetNobodyBargeInAndConserveTokens) {
@@ -40,9 +45,10 @@ TEST(LimiterSchedules, LoseNoWakeUpLetNobodyBargeInAndConserveTokens) {
 
 TEST(LimiterSchedules, ShowEveryFlawPutIn) {
   using enum limiter_flaw;
-  for (const auto flaw : {fast_path_ignores_the_line, line_is_not_closed, wake_opens_the_line,
-                          cancel_does_not_plan, line_is_not_opened, open_before_unlinking,
-                          wake_ignores_the_plan_number, line_is_closed_by_a_store, give_back_does_not_plan}) {
+  for (const auto flaw :
+       {fast_path_ignores_the_line, line_is_not_closed, wake_opens_the_line, cancel_does_not_plan,
+        line_is_not_opened, open_before_unlinking, line_is_closed_by_a_store, give_back_does_not_plan,
+        look_is_ignored, nobody_looks, old_lane_is_left_open, reservation_is_dropped_unplanned}) {
     bool found = false;
     for (const auto& cast : limiter_casts(flaw)) found = found || !explore(cast).fault.empty();
     EXPECT_TRUE(found) << "flaw " << static_cast<int>(flaw);
@@ -78,8 +84,8 @@ TEST(BreakerSchedules, DecideNothingThatWasNotSoAndSettleNothingStale) {
 
 TEST(BreakerSchedules, ShowEveryFlawPutIn) {
   using enum breaker_flaw;
-  for (const auto flaw : {success_ignores_generation, clean_with_failures, clean_with_window, enter_ignores_open,
-                          no_publish_by_hand, settle_without_generation}) {
+  for (const auto flaw : {success_ignores_generation, clean_with_failures, clean_with_window,
+                          enter_ignores_open, no_publish_by_hand, settle_without_generation}) {
     bool found = false;
     for (const auto& cast : breaker_casts(flaw)) found = found || !explore(cast).fault.empty();
     EXPECT_TRUE(found) << "flaw " << static_cast<int>(flaw);

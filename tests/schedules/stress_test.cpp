@@ -122,6 +122,57 @@ TEST(LimiterStressWallClock, ConservesTokensAndKeepsEveryoneOnTheirStrand) {
   EXPECT_EQ(l.waiters(), 0U);
 }
 
+awaitable<void> take_by(rate_limiter& l, int kind, std::atomic<int>& granted, std::atomic<int>& refused) {
+  const acquire_options options{.deadline = kind % 2 == 0
+                                    ? std::nullopt
+                                    : std::optional(core::instant_of(clock::now() + 5ms * (kind % 7))),
+                                .priority = static_cast<priority>(kind % 3)};
+  try {
+    co_await l.acquire(1, options);
+    ++granted;
+  } catch (const deadline_error&) {
+    ++refused;
+  }
+}
+
+TEST(LimiterStressWallClock, KeepsItsPromisesWhileOthersChangeIt) {
+  rate_limiter l{{.rate = 20'000, .capacity = 100.0, .count_all = true}};
+  std::atomic<int> granted{0};
+  std::atomic<int> refused{0};
+  std::atomic<bool> over{false};
+  const auto begin = clock::now();
+  std::thread barger([&] {
+    while (!over) {
+      if (l.try_acquire()) ++granted;
+      std::this_thread::yield();
+    }
+  });
+  std::thread changer([&] {
+    for (int i = 0; !over; ++i) {  // more changes than it keeps lanes for, before long
+      l.set_rate(i % 2 == 0 ? 20'000 : 5'000);
+      auto place = l.reserve(3);
+      if (i % 5 == 0) l.set_capacity(50 + i % 50);
+      if (i % 64 == 0) l.drain();
+      if (place.use()) granted += 3;
+      static_cast<void>(l.statistics());
+      std::this_thread::sleep_for(100us);
+    }
+  });
+  storm s(5);
+  for (int i = 0; i < 3000; ++i) s.start(s.new_strand(), take_by(l, i, granted, refused));
+  s.wait();
+  over = true;
+  barger.join();
+  changer.join();
+  const double most = 100 + 20'000 * std::chrono::duration<double>(clock::now() - begin).count();
+  EXPECT_LE(granted, most);
+  EXPECT_GE(granted, 50);
+  EXPECT_EQ(l.waiters(), 0U);
+  l.set_capacity(10);
+  std::this_thread::sleep_for(20ms);
+  EXPECT_TRUE(l.try_acquire(10)) << "nothing was lost for good";
+}
+
 TEST(LimiterStressWallClock, SurvivesItsContexts) {
   rate_limiter l{{.rate = 5'000, .capacity = 10.0}};
   std::atomic<int> granted{0};

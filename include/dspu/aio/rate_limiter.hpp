@@ -4,31 +4,29 @@
 //   co_await limiter.acquire();                  // waits until a token is there
 //   auto polite = limiter(send);                 // co_await polite(request)
 //
-// A token bucket (core/token_bucket.hpp): it starts full, `rate` tokens flow in each `per`, and no more than `capacity`
-// are kept. Who finds too few waits in line; nobody overtakes, and try_acquire fails while anybody waits. A waiter that
-// is cancelled takes nothing, and those behind it move up.
+// A token bucket (core/token_bucket.hpp): it starts full, `rate` tokens flow in each `per`, and no more than
+// `capacity` are kept. Who finds too few waits in line; nobody overtakes, and try_acquire fails while anybody
+// waits. A waiter that is cancelled takes nothing, and those behind it move up.
 //
-// Thread-safety: everything may be called from any thread. With nobody waiting, acquiring is one clock reading and one
-// compare-and-swap: no lock, no allocation, no trip through the event loop. Destroying the limiter ends all waits with
-// operation_aborted; decorated callables must not be called after that.
+// Thread-safety: everything may be called from any thread. With nobody waiting, acquiring is one clock
+// reading and one compare-and-swap: no lock, no allocation, no trip through the event loop. Destroying the
+// limiter ends all waits with operation_aborted; decorated callables must not be called after that.
 #pragma once
 
-#include "dspu/aio/detail/wait_queue.hpp"
+#include "dspu/aio/detail/limiter_state.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
 #include "dspu/aio/rate_limiter_options.hpp"
-#include "dspu/core/token_bucket.hpp"
+#include "dspu/aio/reservation.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/system_executor.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
 
 namespace dspu::aio {
 
@@ -37,69 +35,14 @@ namespace detail {
 template <class Clock>
 class limiter_stage;
 
-// All of a limiter but its timer. The word holds the bucket's level, doubled, plus 1 while anybody waits; only who
-// holds the lock changes it then, which is what keeps the line closed to those who come by.
-class limiter_state : public wait_queue {
- public:
-  limiter_state(const rate_limiter_options& options, core::instant start);
-
-  bool try_take(core::token_bucket::units n, core::instant now) {
-    auto word = word_.load(std::memory_order_relaxed);
-    for (;;) {
-      if (word & 1) return false;
-      const auto level = bucket.take(word >> 1, n, now);
-      if (!level) return false;
-      if (word_.compare_exchange_weak(word, *level << 1, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        return true;
-      }
-    }
-  }
-
-  // Throws: std::invalid_argument unless 0 < tokens <= capacity.
-  core::token_bucket::units checked_units(double tokens) const {
-    if (!(tokens > 0 && tokens <= bucket.capacity())) reject_tokens(tokens);
-    return bucket.units_of(tokens);
-  }
-
-  // Puts `w` in the line, or fails it if that is full. One that is `new_here` and finds tokens is granted at once.
-  // Others have just found none; they queue even if there are some by now, so that those who come between this and
-  // their resumption do not go first.
-  // One whose deadline comes first is refused.
-  virtual void wait(waiter_ptr w, bool new_here) = 0;
-
-  // Why a wait for n would be in vain, if it would be.
-  std::optional<wait_refusal> refusal(core::token_bucket::units n, core::instant deadline, core::instant now);
-
-  // Puts back what was taken and not used: those in line move up.
-  void give_back(core::token_bucket::units n) override = 0;
-
-  double available(core::instant now) const { return bucket.available(word_.load() >> 1, now); }
-  std::size_t waiters();
-
-  const core::token_bucket bucket;
-  const std::size_t max_waiters;
-
- protected:
-  [[noreturn]] void reject_tokens(double tokens) const;
-  // The same, with the lock held.
-  std::optional<wait_refusal> would_exceed(core::token_bucket::units n, core::instant deadline,
-                                           core::instant now) const;
-  void close_line() { word_.fetch_or(1, std::memory_order_acq_rel); }
-  void open_line() { word_.fetch_and(~std::int64_t{1}, std::memory_order_acq_rel); }
-
-  std::atomic<std::int64_t> word_{0};
-};
-
-template <class Clock>
-std::shared_ptr<limiter_state> make_limiter_state(const rate_limiter_options& options);
-
 struct initiate_acquire {
   std::shared_ptr<limiter_state> state;
   bool new_here;
   template <class Handler>
   void operator()(Handler&& handler, const wait_request& request) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    state->wait(waiting::make(state, request, std::forward<Handler>(handler), asio::system_executor{}), new_here);
+    state->wait(waiting::make(state, request, std::forward<Handler>(handler), asio::system_executor{}),
+                new_here);
   }
 };
 
@@ -117,54 +60,59 @@ class basic_rate_limiter {
 
   // Takes n tokens, waiting for them in line if need be.
   // Suspends: only if it has to wait. On cancel: operation_aborted, nothing is taken.
-  // Throws: std::invalid_argument unless 0 < n <= capacity(); queue_full_error.
+  // Throws: std::invalid_argument unless 0 < n <= capacity(), also where that becomes so while it waits;
+  // queue_full_error.
   awaitable<void> acquire(double n = 1) {
-    const auto units = state_->checked_units(n);
-    if (state_->try_take(units, now())) co_return;
-    co_await wait_for(units, unbounded);
+    state_->checked(n);
+    if (state_->try_take(n, now(), true)) co_return;
+    co_await wait_for(n, unbounded);
   }
-
   // The same within bounds. A deadline that has passed is refused even where the tokens are there.
   // Throws: also deadline_error, without suspending where the deadline cannot be met from the start.
   awaitable<void> acquire(double n, acquire_options options) {
-    const auto units = state_->checked_units(n);
-    const auto at = now();
-    if (at <= deadline_of(options) && state_->try_take(units, at)) co_return;
-    co_await wait_for(units, options);
+    state_->checked(n);
+    if (take_in_time(n, options)) co_return;
+    co_await wait_for(n, options);
   }
 
   // The same for any completion token, with the signature void(error_code). Never completes inside the call.
-  // The handler runs on its associated executor; every type of cancellation is honoured. Codes: errc::queue_full,
-  // errc::would_exceed_deadline, operation_aborted.
+  // The handler runs on its associated executor; every type of cancellation is honoured. Codes:
+  // errc::queue_full, errc::would_exceed_deadline, operation_aborted, std::errc::invalid_argument if the
+  // capacity becomes less than n.
   template <class Token>
   auto async_acquire(double n, Token&& token) {
     return async_acquire(n, acquire_options{}, std::forward<Token>(token));
   }
   template <class Token>
   auto async_acquire(double n, const acquire_options& options, Token&& token) {
-    const detail::wait_request request{state_->checked_units(n), deadline_of(options), nullptr};
-    return initiate(request, true, std::forward<Token>(token));
+    return initiate(request_of(state_->checked(n), options), true, std::forward<Token>(token));
   }
 
-  // Takes n tokens if they are there and nobody waits. Never suspends, writes nothing if it fails.
-  // Throws: std::invalid_argument unless 0 < n <= capacity().
-  bool try_acquire(double n = 1) { return state_->try_take(state_->checked_units(n), now()); }
+  // Takes n tokens if they are there and nobody waits. Never suspends, writes nothing if it fails (unless it
+  // counts). Throws: std::invalid_argument unless 0 < n <= capacity().
+  bool try_acquire(double n = 1) {
+    if (state_->try_take(state_->checked(n), now())) return true;
+    state_->count_refusal();
+    return false;
+  }
 
-  // Acquires one token, then runs fn(args…). On cancel: as acquire() and fn do; a token that arrives together with the
-  // cancellation goes back, and fn is not run.
+  // n tokens for later: takes them if they are there, else a place in the line. Never suspends.
+  // Throws: as acquire.
+  reservation reserve(double n = 1, const acquire_options& options = {}) {
+    return {state_, request_of(state_->checked(n), options)};
+  }
+
+  // Acquires one token, then runs fn(args…). On cancel: as acquire() and fn do; a token that arrives together
+  // with the cancellation goes back, and fn is not run.
   template <class F, class... Args>
-    requires async_callable<F, Args...>
-  awaitable<awaited_t<F, Args...>> call(F fn, Args... args) {
-    const auto units = state_->checked_units(1);
-    if (!state_->try_take(units, now())) co_await wait_to_call(units, unbounded);
+  requires async_callable<F, Args...> awaitable<awaited_t<F, Args...>> call(F fn, Args... args) {
+    if (!state_->try_take(state_->checked(1), now(), true)) co_await wait_to_call(unbounded);
     co_return co_await std::invoke(fn, std::move(args)...);
   }
   template <class F, class... Args>
-    requires async_callable<F, Args...>
-  awaitable<awaited_t<F, Args...>> call(acquire_options options, F fn, Args... args) {
-    const auto units = state_->checked_units(1);
-    const auto at = now();
-    if (at > deadline_of(options) || !state_->try_take(units, at)) co_await wait_to_call(units, options);
+  requires async_callable<F, Args...> awaitable<awaited_t<F, Args...>> call(acquire_options options, F fn,
+                                                                            Args... args) {
+    if (!take_in_time(state_->checked(1), options)) co_await wait_to_call(options);
     co_return co_await std::invoke(fn, std::move(args)...);
   }
 
@@ -173,12 +121,29 @@ class basic_rate_limiter {
     return {*this, std::forward<F>(fn)};
   }
 
-  double rate() const { return state_->bucket.rate(); }
-  duration per() const { return state_->bucket.per(); }
-  double capacity() const { return state_->bucket.capacity(); }
-  // Tokens there now, in [0, capacity()].
+  // Another rate or capacity for the first bandwidth from now on. The tokens in the bucket stay, cut at the
+  // new capacity; those in line are planned anew. Who waits for more than the capacity now gets
+  // std::invalid_argument (std::errc::invalid_argument by async_acquire), whose deadline cannot be met any
+  // more gets deadline_error. Takes time in proportion to the line. Beyond 255 changes every acquisition
+  // takes a lock. Throws: std::invalid_argument as the constructor; nothing is changed then.
+  void set_rate(double rate, duration per = std::chrono::seconds{1}) { state_->set_bandwidth(rate, per); }
+  void set_capacity(double capacity) { state_->set_capacity(capacity); }
+
+  // Empties the buckets: the server said that it has had enough. Those in line wait for tokens still to be
+  // made.
+  void drain() { state_->drain(core::instant::min()); }
+  // The same, and no token is made before that instant of the limiter's clock. An earlier one changes
+  // nothing.
+  void drain_until(core::instant t) { state_->drain(t); }
+
+  double rate() const { return state_->bucket().rate(); }
+  duration per() const { return state_->bucket().per(); }
+  // The most that may be asked for: the least of the capacities.
+  double capacity() const { return state_->capacity(); }
+  // Tokens there now, in [0, capacity()]; of several bandwidths where there are fewest.
   double tokens() const { return state_->available(now()); }
   std::size_t waiters() const { return state_->waiters(); }
+  rate_limiter_statistics statistics() const { return state_->statistics(); }
 
   // Its part in a pipeline, which refers to it.
   detail::limiter_stage<Clock> stage() & { return detail::limiter_stage<Clock>(*this); }
@@ -186,43 +151,51 @@ class basic_rate_limiter {
  private:
   friend class detail::limiter_stage<Clock>;
   static core::instant now() { return core::instant_of(Clock::now()); }
-
   static constexpr acquire_options unbounded{};
-  static core::instant deadline_of(const acquire_options& o) { return o.deadline.value_or(core::instant::max()); }
+
+  static detail::wait_request request_of(double n, const acquire_options& o) {
+    return {n, o.deadline.value_or(core::instant::max()), nullptr, static_cast<int>(o.priority)};
+  }
+
+  bool take_in_time(double n, const acquire_options& o) {
+    const auto at = now();
+    const auto deadline = o.deadline.value_or(core::instant::max());
+    return (at <= deadline || state_->shadow) && state_->try_take(n, at, true, deadline);
+  }
 
   template <class Token>
   auto initiate(const detail::wait_request& request, bool new_here, Token&& token) {
-    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_, new_here}, token, request);
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_, new_here}, token,
+                                                         request);
   }
 
-  awaitable<void> wait_for(core::token_bucket::units units, acquire_options options) {
+  awaitable<void> wait_for(double n, acquire_options options) {
     const auto state = state_;
-    const auto deadline = deadline_of(options);
-    if (options.deadline) {
-      if (const auto no = state->refusal(units, deadline, now())) throw deadline_error(no->needed, no->remaining);
+    auto request = request_of(n, options);
+    if (request.bounded()) {
+      if (const auto no = state->refusal(request)) throw deadline_error(no->needed, no->remaining);
     }
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       throw boost::system::system_error(asio::error::operation_aborted);
     }
     detail::wait_refusal no;
-    const detail::wait_request request{units, deadline, &no};
+    request.refusal = &no;
     auto waiting = initiate(request, false, asio::deferred);
     try {
       co_await std::move(waiting);
     } catch (const boost::system::system_error& e) {
-      if (e.code() == errc::would_exceed_deadline) throw deadline_error(no.needed, no.remaining);
-      if (e.code() == errc::queue_full) throw queue_full_error(state->max_waiters);
+      state->rethrow_as_refused(e.code(), n, no);
       throw;
     }
   }
 
-  awaitable<void> wait_to_call(core::token_bucket::units units, acquire_options options) {
+  awaitable<void> wait_to_call(acquire_options options) {
     const auto state = state_;
-    co_await wait_for(units, options);
+    co_await wait_for(1, options);
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() == asio::cancellation_type::none) co_return;
-    state->give_back(units);
+    state->give_back(1);
     throw boost::system::system_error(asio::error::operation_aborted);
   }
 

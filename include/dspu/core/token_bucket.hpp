@@ -73,6 +73,7 @@ class token_bucket {
   double capacity() const { return capacity_; }
   // The smallest fraction of a token that is told apart: 2^-40 for slow buckets, 1/2 at 1e9 tokens/s.
   double granularity() const { return 1 / scale_; }
+  units capacity_units() const { return capacity_units_; }
 
   // Units made from the start until `now`: floor(elapsed · numerator / denominator), exactly.
   units made(instant now) const {

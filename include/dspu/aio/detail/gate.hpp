@@ -20,8 +20,8 @@ class gate : public wait_queue {
  private:
   struct initiate_wait;
   void wait(waiter_ptr w);
-  void left(bool) override {}
-  void give_back(std::int64_t) override {}
+  void left() override {}
+  void give_back(double) override {}
 
   bool open_ = false;  // guarded by the lock
 };

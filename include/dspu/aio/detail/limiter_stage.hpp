@@ -15,12 +15,14 @@ class limiter_stage : public stage_defaults {
   using clock_type = Clock;
 
   explicit limiter_stage(basic_rate_limiter<Clock>& limiter)
-      : limiter_(&limiter), units_(limiter.state_->checked_units(1)) {}
+      : limiter_(&limiter) {
+    limiter.state_->checked(1);
+  }
   stage_facts facts() const { return facts_of(*limiter_->state_); }
 
   class session : public session_defaults {
    public:
-    explicit session(const limiter_stage& s) : limiter_(s.limiter_), units_(s.units_) {}
+    explicit session(const limiter_stage& s) : limiter_(s.limiter_) {}
     session(const session&) = delete;
     session& operator=(const session&) = delete;
     ~session() { give_back_if_unused(); }
@@ -28,7 +30,7 @@ class limiter_stage : public stage_defaults {
     entry enter(run& r, std::size_t) {
       run_ = &r;
       starts_ = r.starts;
-      taken_ = limiter_->state_->try_take(units_, limiter_->now());
+      taken_ = limiter_->state_->try_take(1, limiter_->now(), true, r.context.deadline);
       return taken_ ? entry::go : entry::wait;
     }
     awaitable<void> wait(run& r) { return wait_in_line(r); }
@@ -44,7 +46,7 @@ class limiter_stage : public stage_defaults {
       const auto began = r.observed() ? r.context.clock() : core::instant{};
       acquire_options options;
       if (r.context.has_deadline()) options.deadline = r.context.deadline;
-      auto waiting = limiter_->wait_for(units_, options);
+      auto waiting = limiter_->wait_for(1, options);
       std::exception_ptr refused;
       try {
         co_await std::move(waiting);
@@ -64,11 +66,10 @@ class limiter_stage : public stage_defaults {
       }
     }
     void give_back_if_unused() {
-      if (std::exchange(taken_, false) && run_->starts == starts_) limiter_->state_->give_back(units_);
+      if (std::exchange(taken_, false) && run_->starts == starts_) limiter_->state_->give_back(1);
     }
 
     basic_rate_limiter<Clock>* limiter_;
-    core::token_bucket::units units_;
     run* run_ = nullptr;
     std::uint64_t starts_ = 0;
     bool taken_ = false;
@@ -76,7 +77,6 @@ class limiter_stage : public stage_defaults {
 
  private:
   basic_rate_limiter<Clock>* limiter_;
-  core::token_bucket::units units_;
 };
 
 }  // namespace dspu::aio::detail

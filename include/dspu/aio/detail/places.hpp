@@ -32,8 +32,8 @@ class places : public wait_queue {
   struct initiate_wait;
 
   void wait(waiter_ptr w);
-  void left(bool) override;
-  void give_back(std::int64_t) override { leave(); }
+  void left() override;
+  void give_back(double) override { leave(); }
 
   core::bulkhead_machine machine_;  // guarded by the lock, as the line
 };

@@ -1,4 +1,5 @@
-// The line in which suspended operations wait: FIFO, intrusive, unlinked in O(1), the same for every policy.
+// The line in which suspended operations wait: FIFO, intrusive, unlinked in O(1), the same for every policy. It has a few
+// classes, each a line of its own; who uses one only uses the default.
 //
 // A waiter is one allocation that holds the completion handler. Three may want to end its wait: the policy (granted),
 // its cancellation slot (aborted), and the shutdown of its execution context (destroyed, never called). Whoever unlinks
@@ -17,7 +18,8 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/recycling_allocator.hpp>
 
-#include <cstdint>
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 
@@ -55,9 +57,12 @@ struct wait_refusal {
 
 // What somebody waits for.
 struct wait_request {
-  std::int64_t amount = 0;
+  double amount = 0;
   core::instant deadline = core::instant::max();
   wait_refusal* refusal = nullptr;  // lives as long as the handler; null if nobody reads it
+  int line = 0;
+
+  bool bounded() const { return deadline != core::instant::max(); }
 };
 
 class waiter : private queue_links, private registry_links {
@@ -65,12 +70,16 @@ class waiter : private queue_links, private registry_links {
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
-  std::int64_t amount() const { return request_.amount; }
+  double amount() const { return request_.amount; }
   const wait_request& request() const { return request_; }
   const asio::any_io_executor& executor() const { return executor_; }
+  // Holds a place, but nobody is suspended: it has no executor, belongs to who made it, and is never completed.
+  bool passive() const { return registry_ == nullptr; }
 
  protected:
   waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, const asio::any_io_executor& ex);
+  // A passive one.
+  waiter(std::shared_ptr<wait_queue> queue, const wait_request& request);
   ~waiter() = default;
 
   asio::any_io_executor take_executor() { return std::move(executor_); }
@@ -135,34 +144,50 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
  protected:
   virtual ~wait_queue() = default;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+
+  static constexpr int lines = 3;
 
   // All of these need the lock.
-  bool empty() const { return !line_.linked(); }
+  bool empty() const { return size_ == 0; }
+  bool empty(int line) const { return !links_of(line).linked(); }
   std::size_t size() const { return size_; }
-  __int128 amount() const { return amount_; }
-  waiter& front() { return waiter::in_queue(line_.next); }
+  waiter& front(int line) { return waiter::in_queue(links_of(line).next); }
+  // Who waits behind w in its line, or null.
+  waiter* behind(waiter& w) {
+    waiter_links* const next = w.queue_links::next;
+    return next == &links_of(w.request().line) ? nullptr : &waiter::in_queue(next);
+  }
   void push_back(waiter& w);
-  void pop_front_into(waiter_list& list);
-  // Somebody left the line without being served; `was_front` says whether that changes who is next.
-  virtual void left(bool was_front) = 0;
+  // A passive one goes nowhere, and is nobody's any more but its maker's.
+  void remove_into(waiter_list& list, waiter& w);
+  // For those who use one line only.
+  void pop_front_into(waiter_list& list) { remove_into(list, front(0)); }
+  void remove(waiter& w);
+  static bool queued(const waiter& w) { return w.queued_; }
+
+  // Somebody came into the line or went out of it, for whatever reason.
+  virtual void came(const waiter&) {}
+  virtual void went(const waiter&) {}
+  // One or more left the line without being served.
+  virtual void left() = 0;
 
   // Somebody was granted this and is destroyed without having heard of it. The lock is not held.
-  virtual void give_back(std::int64_t amount) = 0;
+  virtual void give_back(double amount) = 0;
 
  private:
   friend struct waiter_owner;
   friend struct waiter_cancellation;
   friend class waiter_registry;
 
-  void remove(waiter& w);
+  waiter_links& links_of(int line) { return line_[static_cast<std::size_t>(line)]; }
+  const waiter_links& links_of(int line) const { return line_[static_cast<std::size_t>(line)]; }
   void cancel(waiter& w);
   // Destroys those who wait on behalf of a context that is shutting down.
   void abandon(const waiter_registry& context);
 
-  waiter_links line_;
+  std::array<waiter_links, lines> line_;
   std::size_t size_ = 0;
-  __int128 amount_ = 0;  // of all in line: a sum of amounts can pass 64 bits
 };
 
 struct waiter_cancellation {

@@ -1,0 +1,183 @@
+// All of a limiter but its clock and its timer: the bucket's word, the line, and who is next.
+//
+// The *word* holds the level of the first bucket, doubled; bit 0 (`closed`) keeps those who come by from
+// taking, and the sign bit (`look`) tells them to take the lock and look. While the word is closed, only who
+// holds the lock changes it. A word and the bucket that it belongs to make a *lane*. Another rate makes a new
+// lane; the old one stays closed for ever, so that whoever still looks at it takes nothing there.
+#pragma once
+
+#include "dspu/aio/detail/wait_queue.hpp"
+#include "dspu/aio/rate_limiter_options.hpp"
+#include "dspu/core/token_buckets.hpp"
+#include "dspu/core/weighted_turns.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace dspu::aio::detail {
+
+// A reservation's place in the line.
+class reserved_place final : public waiter {
+ public:
+  reserved_place(std::shared_ptr<wait_queue> queue, const wait_request& request)
+      : waiter(std::move(queue), request) {}
+
+  std::optional<core::instant> granted_at{};  // guarded by the queue's lock
+
+ private:
+  void complete(error_code) override {}
+  void discard() override {}
+};
+
+class limiter_state : public wait_queue {
+ public:
+  using instant = core::instant;
+
+  limiter_state(const rate_limiter_options& options, instant start);
+
+  // Takes n tokens if they are there and nobody waits. In shadow mode always says that it did; `waits` and
+  // `deadline` tell then what would have been.
+  bool try_take(double n, instant now, bool waits = false, instant deadline = instant::max()) {
+    lane& l = *lane_.load(std::memory_order_acquire);
+    const auto units = l.bucket.units_of(n);
+    auto word = l.word.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((word & closed) != 0) return word < 0 && take_with_lock(n, now, waits, deadline);
+      const auto level = l.bucket.take(word >> 1, units, now);
+      if (!level) return false;
+      if (l.word.compare_exchange_weak(word, *level << 1, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed)) {
+        if (counts_all) granted_.fetch_add(1, std::memory_order_relaxed);
+        return true;
+      }
+    }
+  }
+  void count_refusal() {
+    if (counts_all) refused_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // Throws: std::invalid_argument unless 0 < n <= capacity.
+  double checked(double n) const {
+    if (!(n > 0 && n <= capacity())) reject_tokens(n);
+    return n;
+  }
+  [[noreturn]] void reject_tokens(double n) const;
+
+  // Puts `w` in the line, or completes it: granted, if it is `new_here` and finds tokens, or refused. Others
+  // have just found none; they queue even if there are some by now, so that those who come between this and
+  // their resumption do not go first.
+  void wait(waiter_ptr w, bool new_here);
+  // Why a wait would be in vain, if its deadline cannot be met.
+  std::optional<wait_refusal> refusal(const wait_request& request);
+
+  // Throws what a coroutine is told of that waited in vain; nothing if it was not refused.
+  void rethrow_as_refused(error_code ec, double n, const wait_refusal& no) const;
+
+  // The same for a reservation's place. Throws: queue_full_error, deadline_error.
+  void reserve(reserved_place& place);
+  instant ready_at(reserved_place& place);  // instant::max() if it will never be
+  bool use(reserved_place& place);          // false: too early
+  // Its tokens go back, or its place in the line.
+  void drop(reserved_place& place);
+
+  // Puts back what was taken and not used: those in line move up.
+  void give_back(double n) override;
+  // Throws: std::invalid_argument, and changes nothing then.
+  void set_bandwidth(double rate, duration per);
+  void set_capacity(double capacity);
+  void drain(instant until);
+
+  core::token_bucket bucket() const;
+  double capacity() const { return capacity_.load(std::memory_order_relaxed); }
+  double available(instant now);
+  std::size_t waiters();
+  rate_limiter_statistics statistics();
+
+  virtual instant now() const = 0;
+
+  const std::size_t max_waiters;
+  const bool shadow;
+  const bool counts_all;
+
+ protected:
+  // Calls wake(plan, its context) at that instant, on that executor; the one armed before is forgotten. The
+  // lock is held.
+  virtual void arm(const asio::any_io_executor& ex, instant at, std::uint64_t plan) = 0;
+  virtual void disarm() = 0;
+  void wake(std::uint64_t plan, const asio::execution_context& here);
+
+  const duration wake_interval_;
+
+ private:
+  static constexpr std::int64_t closed = 1;
+  static constexpr std::int64_t look = std::numeric_limits<std::int64_t>::min();
+  // So many lanes are kept: nobody knows who still looks at an old one. After them, the last stays closed for
+  // good, and each acquisition takes the lock.
+  static constexpr std::size_t most_lanes = 256;
+
+  struct lane {
+    lane(const core::token_bucket& b, std::int64_t w) : bucket(b), word(w) {}
+    const core::token_bucket bucket;
+    std::atomic<std::int64_t> word;
+  };
+  enum class seen { served, refused, enough };
+  struct refusals {
+    waiter_list late;
+    waiter_list too_large;
+    void complete();
+  };
+  class session;
+
+  bool take_with_lock(double n, instant now, bool waits, instant deadline);
+  template <class Change>
+  void change(const Change& apply);
+
+  // All of these need the lock.
+  bool take_in_shadow(double n, instant now, bool waits, instant deadline);
+  error_code admit(waiter_ptr& w, bool new_here, instant now);
+  void enter(waiter& w);
+  void grant(waiter& w, instant now);
+  void grant_reserved(instant now);
+  void came(const waiter& w) override;
+  void went(const waiter& w) override;
+  void left() override;
+  waiter* next();
+  waiter* first_to_wake();
+  template <class Visit>
+  void visit_in_order(const wait_request* newcomer, const Visit& visit);
+  core::token_buckets::amount ahead_of(const wait_request& newcomer);
+  std::optional<wait_refusal> would_exceed(const wait_request& request, instant now);
+  void refuse_hopeless(instant now, refusals& refused);
+  void plan(instant earliest);
+  void replace(const core::token_bucket_options& options, instant at);
+  void open_lane(std::int64_t word);
+
+  std::atomic<lane*> lane_{nullptr};
+  std::atomic<std::uint64_t> granted_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::deque<lane> lanes_;
+  core::token_buckets buckets_;   // the first one's level is in the lane's word, but while the lock is held
+  std::atomic<double> capacity_;  // the least of theirs
+  core::weighted_turns turns_;
+  core::token_buckets::amount ahead_;        // of all who wait
+  bool mixed_ = false;                       // several classes have waited since the line was last empty
+  bool at_risk_ = false;                     // somebody's deadline may not be met any more
+  std::size_t bounded_ = 0;                  // those who wait with a deadline
+  instant first_deadline_ = instant::max();  // of theirs, or earlier
+  instant looked_ = instant::min();          // when reserved places were last granted
+  const waiter* planned_ = nullptr;          // who the timer is for
+  instant planned_at_ = instant::max();
+  std::uint64_t plan_ = 0;
+  std::uint64_t waited_ = 0;
+  bool locked_for_good_;
+};
+
+template <class Clock>
+std::shared_ptr<limiter_state> make_limiter_state(const rate_limiter_options& options);
+
+}  // namespace dspu::aio::detail

@@ -1,0 +1,280 @@
+#include "dspu/aio/detail/limiter_state.hpp"
+
+#include "dspu/aio/error.hpp"
+#include "dspu/core/check.hpp"
+#include "limiter_session.hpp"
+
+#include <string>
+
+namespace dspu::aio::detail {
+
+namespace {
+
+// How far a late wake may lag behind before the line loses rate: a stalled loop must not end in a flood.
+duration longest_lag(const rate_limiter_options& o) {
+  core::require(o.wake_interval >= duration{0}, "rate_limiter.wake_interval", o.wake_interval,
+                "at least 0 s");
+  const auto interval = std::min<duration>(o.wake_interval, duration::max() / 4);
+  return std::max<duration>(std::chrono::milliseconds{10}, 4 * interval);
+}
+
+core::token_buckets buckets_of(const rate_limiter_options& o, core::instant start) {
+  const auto count = 1 + o.also.size();
+  core::require(count <= core::token_buckets::most, "rate_limiter.also's size",
+                static_cast<std::int64_t>(o.also.size()), "at most 3");
+  std::array<core::token_bucket_options, core::token_buckets::most> all;
+  all[0] = {.rate = o.rate, .per = o.per, .capacity = o.capacity};
+  for (std::size_t i = 1; i < count; ++i) {
+    const bandwidth& b = o.also[i - 1];
+    all[i] = {.rate = b.rate, .per = b.per, .capacity = b.capacity};
+  }
+  return {std::span(all.data(), count), start, longest_lag(o)};
+}
+
+}  // namespace
+
+void limiter_state::refusals::complete() {
+  late.complete(errc::would_exceed_deadline);
+  too_large.complete(too_large_code());
+}
+
+limiter_state::limiter_state(const rate_limiter_options& options, instant start)
+    : max_waiters(options.max_waiters),
+      shadow(options.shadow),
+      counts_all(options.count_all),
+      wake_interval_(options.wake_interval),
+      buckets_(buckets_of(options, start)),
+      capacity_(buckets_.capacity()),
+      locked_for_good_(options.shadow || !options.also.empty()) {
+  open_lane(locked_for_good_ ? closed | look : 0);
+}
+
+void limiter_state::open_lane(std::int64_t word) {
+  lane_.store(&lanes_.emplace_back(buckets_.bucket(0), word), std::memory_order_release);
+}
+
+void limiter_state::reject_tokens(double n) const {
+  const std::string range = "above 0 and at most the capacity, " + std::to_string(capacity());
+  core::reject("rate_limiter.acquire's n", n, range);
+}
+
+bool limiter_state::take_with_lock(double n, instant now, bool waits, instant deadline) {
+  const session with_lock(*this);
+  if (shadow) return take_in_shadow(n, now, waits, deadline);
+  grant_reserved(now);
+  const bool taken = empty() && n <= buckets_.capacity() && buckets_.take(n, now);
+  if (taken) granted_.fetch_add(1, std::memory_order_relaxed);
+  if (!taken && !waits && !counts_all) refused_.fetch_add(1, std::memory_order_relaxed);
+  return taken;
+}
+
+bool limiter_state::take_in_shadow(double n, instant now, bool waits, instant deadline) {
+  const bool in_time = now <= deadline;
+  if (in_time && buckets_.take(n, now)) {
+    granted_.fetch_add(1, std::memory_order_relaxed);
+  } else if (in_time && waits && buckets_.ready_at(buckets_.amount_of(n)) <= deadline) {
+    buckets_.take_ahead(n, now);
+    granted_.fetch_add(1, std::memory_order_relaxed);
+    ++waited_;
+  } else {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+// The word is closed, for somebody waited.
+void limiter_state::left() {
+  if (planned_ == nullptr) plan(instant::min());
+  session::publish(*this);
+}
+
+std::optional<wait_refusal> limiter_state::refusal(const wait_request& request) {
+  const session with_lock(*this);
+  const auto no = would_exceed(request, now());
+  if (no) refused_.fetch_add(1, std::memory_order_relaxed);
+  return no;
+}
+
+void limiter_state::wait(waiter_ptr w, bool new_here) {
+  waiter_list done;
+  error_code ec;
+  {
+    const session with_lock(*this);
+    ec = admit(w, new_here, now());
+    if (w != nullptr) done.push_back(*w.release());
+  }
+  done.complete(ec);
+}
+
+// Takes `w` if it is to wait; else says how to complete it.
+error_code limiter_state::admit(waiter_ptr& w, bool new_here, instant now) {
+  const wait_request& request = w->request();
+  if (shadow) {
+    take_in_shadow(request.amount, now, true, request.deadline);
+    return {};
+  }
+  grant_reserved(now);
+  if (request.amount > buckets_.capacity()) return too_large_code();
+  const auto no = would_exceed(request, now);
+  if (no && request.refusal != nullptr) *request.refusal = *no;
+  if (!no && new_here && empty() && buckets_.take(request.amount, now)) {
+    granted_.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+  if (no || size() >= max_waiters) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return no ? errc::would_exceed_deadline : errc::queue_full;
+  }
+  enter(*w.release());
+  return {};
+}
+
+void limiter_state::rethrow_as_refused(error_code ec, double n, const wait_refusal& no) const {
+  if (ec == errc::would_exceed_deadline) throw deadline_error(no.needed, no.remaining);
+  if (ec == errc::queue_full) throw queue_full_error(max_waiters);
+  if (ec == too_large_code()) reject_tokens(n);
+}
+
+void limiter_state::reserve(reserved_place& place) {
+  const session with_lock(*this);
+  const auto at = now();
+  const wait_request& request = place.request();
+  if (shadow) take_in_shadow(request.amount, at, true, request.deadline);
+  grant_reserved(at);
+  const auto no = shadow ? std::nullopt : would_exceed(request, at);
+  if (shadow || (!no && empty() && buckets_.take(request.amount, at))) {
+    if (!shadow) granted_.fetch_add(1, std::memory_order_relaxed);
+    place.granted_at = at;
+    return;
+  }
+  if (no || size() >= max_waiters) refused_.fetch_add(1, std::memory_order_relaxed);
+  if (no) throw deadline_error(no->needed, no->remaining);
+  if (size() >= max_waiters) throw queue_full_error(max_waiters);
+  enter(place);
+}
+
+bool limiter_state::use(reserved_place& place) {
+  const session with_lock(*this);
+  grant_reserved(now());
+  return place.granted_at.has_value();
+}
+
+void limiter_state::drop(reserved_place& place) {
+  const session with_lock(*this);
+  grant_reserved(now());
+  if (queued(place)) {
+    remove(place);
+  } else if (place.granted_at && !shadow) {
+    buckets_.give_back(place.amount());
+  }
+  plan(instant::min());
+}
+
+void limiter_state::wake(std::uint64_t plan_number, const asio::execution_context& here) {
+  waiter_list due;
+  refusals refused;
+  {
+    const session with_lock(*this);
+    if (plan_number != plan_) return;
+    const auto at = now();
+    at_risk_ = at_risk_ || (bounded_ > 0 && at > core::add_saturating(planned_at_, buckets_.lag()));
+    for (waiter* w = next(); w != nullptr; w = next()) {
+      if (!(w->passive() ? buckets_.take_since(w->amount(), looked_, at)
+                         : buckets_.take_queued(w->amount(), at)))
+        break;
+      grant(*w, at);
+      if (!w->passive()) due.push_back(*w);
+    }
+    looked_ = std::max(looked_, at);
+    if (at_risk_ && at >= first_deadline_) refuse_hopeless(at, refused);
+    plan(core::add_saturating(at, wake_interval_));
+  }
+  due.complete(error_code{}, &here);
+  refused.complete();
+}
+
+// Does what changes the plans of all, with the lock; those whom it leaves no hope are told without it.
+template <class Change>
+void limiter_state::change(const Change& apply) {
+  refusals refused;
+  {
+    const session with_lock(*this);
+    const auto at = now();
+    grant_reserved(at);
+    apply(at);
+    ahead_ = {};
+    visit_in_order(nullptr, [&](const waiter*, const wait_request& r) {
+      ahead_ += buckets_.amount_of(r.amount);
+      return seen::served;
+    });
+    refuse_hopeless(at, refused);
+    plan(instant::min());
+  }
+  refused.complete();
+}
+
+void limiter_state::give_back(double n) {
+  const session with_lock(*this);
+  buckets_.give_back(n);
+  if (!empty()) plan(instant::min());
+}
+
+void limiter_state::set_bandwidth(double rate, duration per) {
+  change([&](instant at) {
+    replace({.rate = rate, .per = per, .capacity = buckets_.bucket(0).capacity()}, at);
+  });
+}
+
+void limiter_state::set_capacity(double capacity) {
+  change([&](instant at) {
+    const auto& b = buckets_.bucket(0);
+    replace({.rate = b.rate(), .per = b.per(), .capacity = capacity}, at);
+  });
+}
+
+void limiter_state::drain(instant until) {
+  change([&](instant at) { buckets_.drain(at, until); });
+}
+
+void limiter_state::replace(const core::token_bucket_options& options, instant at) {
+  buckets_.replace(0, options, at);
+  capacity_.store(buckets_.capacity(), std::memory_order_relaxed);
+  if (lanes_.size() < most_lanes) {
+    open_lane(closed | look);
+  } else {
+    locked_for_good_ = true;
+  }
+}
+
+core::token_bucket limiter_state::bucket() const {
+  const std::lock_guard lock(mutex_);
+  return buckets_.bucket(0);
+}
+
+double limiter_state::available(instant now) {
+  const lane& l = *lane_.load(std::memory_order_acquire);
+  const auto word = l.word.load();
+  if (word >= 0) return l.bucket.available(word >> 1, now);
+  const session with_lock(*this);
+  grant_reserved(now);
+  return buckets_.available(now);
+}
+
+std::size_t limiter_state::waiters() {
+  const session with_lock(*this);
+  grant_reserved(now());
+  return size();
+}
+
+rate_limiter_statistics limiter_state::statistics() {
+  const session with_lock(*this);
+  const auto at = now();
+  grant_reserved(at);
+  return {.granted = granted_.load(std::memory_order_relaxed),
+          .waited = waited_,
+          .refused = refused_.load(std::memory_order_relaxed),
+          .waiting = size(),
+          .tokens = buckets_.available(at)};
+}
+
+}  // namespace dspu::aio::detail
