@@ -327,6 +327,28 @@ TEST_F(BreakerReconfigured, ForgetsProbesWhoseBeginningItDoesNotKnow) {
   EXPECT_EQ(m.state(), closed);
 }
 
+TEST_F(BreakerReconfigured, ForgetsProbesWhoseBeginningNoLongerMatters) {
+  breaker_machine m({.failure_threshold = 1, .success_threshold = 1, .timeout = 1s, .probe_timeout = 5s});
+  fail(m, start);
+  const auto probe = admit(m, start + 1s);
+  m.reconfigure({.failure_threshold = 1, .success_threshold = 1, .timeout = 1s});
+  m.settle(probe, verdict::ignored, start + 1s);
+  EXPECT_EQ(m.in_flight(), 0) << "it has no place to give back";
+  admit(m, start + 1s);
+  EXPECT_FALSE(m.enter(start + 1s).admitted);
+}
+
+TEST_F(BreakerReconfigured, JudgesNoSlownessOnceItIsNotAskedFor) {
+  breaker_options o{.failure_threshold = 0, .window = {.calls = 4, .min_calls = 2, .failure_rate = 1, .slow_call = 1s}};
+  breaker_machine m(o);
+  succeed(m, start, 5s);
+  o.window.slow_call.reset();
+  o.window.slow_rate = 0.1;
+  m.reconfigure(o);
+  succeed(m, start);
+  EXPECT_EQ(m.state(), closed) << "the slow call is still in the window";
+}
+
 TEST_F(BreakerReconfigured, RefusesFromWhenItIsNoLongerMetricsOnly) {
   breaker_machine m({.failure_threshold = 1, .timeout = 10s, .metrics_only = true});
   fail(m, start);
