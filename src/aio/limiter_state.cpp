@@ -189,8 +189,9 @@ void limiter_state::wake(std::uint64_t plan_number, const asio::execution_contex
     if (at_risk_ && at >= first_deadline_) refuse_hopeless(at, refused);
     plan(core::add_saturating(at, wake_interval_));
   }
-  due.complete(error_code{}, &here);
+  // First those who are posted: whoever is called may destroy a context, which waits for them.
   refused.complete();
+  due.complete(error_code{}, &here);
 }
 
 // Does what changes the plans of all, with the lock; those whom it leaves no hope are told without it.

@@ -3,9 +3,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <condition_variable>
+#include <utility>
+
 namespace dspu::aio::detail {
 
-// Knows who waits on behalf of one execution context, to destroy them when it is destroyed.
+// Knows who waits on behalf of one execution context, to destroy them when it is destroyed. Those whom
+// another thread has just taken out of their queue are no longer ours to destroy: their context goes away
+// once they are posted to it.
 class waiter_registry final : public asio::execution_context::service {
  public:
   static inline asio::execution_context::id id;
@@ -17,14 +22,22 @@ class waiter_registry final : public asio::execution_context::service {
     w.registry_links::link_before(all_);
   }
 
-  void remove(waiter& w) {
+  void take_out(waiter& w) {
     const std::lock_guard lock(mutex_);
     w.registry_links::unlink();
+    ++on_the_way_;
+  }
+
+  void arrived() {
+    const std::lock_guard lock(mutex_);
+    if (--on_the_way_ == 0) all_arrived_.notify_all();
   }
 
  private:
   void shutdown() override {
     while (const auto queue = first_queue()) queue->abandon(*this);
+    std::unique_lock lock(mutex_);
+    all_arrived_.wait(lock, [this] { return on_the_way_ == 0; });
   }
 
   std::shared_ptr<wait_queue> first_queue() {
@@ -33,10 +46,28 @@ class waiter_registry final : public asio::execution_context::service {
   }
 
   std::mutex mutex_;
+  std::condition_variable all_arrived_;
   waiter_links all_;
+  std::size_t on_the_way_ = 0;
 };
 
-waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, const asio::any_io_executor& ex)
+// Lives until a waiter has been posted, called or destroyed, and then tells its context.
+class waiter_passage {
+ public:
+  explicit waiter_passage(waiter& w)
+      : registry_(std::exchange(w.on_the_way_, false) ? w.registry_ : nullptr) {}
+  waiter_passage(const waiter_passage&) = delete;
+  waiter_passage& operator=(const waiter_passage&) = delete;
+  ~waiter_passage() {
+    if (registry_ != nullptr) registry_->arrived();
+  }
+
+ private:
+  waiter_registry* registry_;
+};
+
+waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request,
+               const asio::any_io_executor& ex)
     : queue_(std::move(queue)),
       registry_(&asio::use_service<waiter_registry>(asio::query(ex, asio::execution::context))),
       executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
@@ -54,7 +85,10 @@ void waiter_owner::operator()(waiter* w) const {
 }
 
 waiter_list::~waiter_list() {
-  while (!empty()) pop_front();
+  while (!empty()) {
+    const waiter_passage passage(waiter::in_queue(head_.next));
+    pop_front();
+  }
 }
 
 waiter_ptr waiter_list::pop_front() {
@@ -64,20 +98,27 @@ waiter_ptr waiter_list::pop_front() {
 }
 
 void waiter_list::complete(error_code ec, const asio::execution_context* here) {
+  waiter_list called;
   while (!empty()) {
+    const waiter_passage passage(waiter::in_queue(head_.next));
     auto w = pop_front();
     w->granted_ = !ec;
     if (here != nullptr && w->on_loop_ && &asio::query(w->executor_, asio::execution::context) == here) {
-      try {
-        w.release()->complete(ec);
-      } catch (...) {  // a handler's error goes to the loop; the others are not to suffer
-        complete(ec);
-        throw;
-      }
+      called.push_back(*w.release());
       continue;
     }
     const auto ex = w->executor_;
     asio::post(ex, [w = std::move(w), ec]() mutable { w.release()->complete(ec); });
+  }
+  // After all others are posted: a handler may destroy a context, which waits for those.
+  while (!called.empty()) {
+    auto w = called.pop_front();
+    try {
+      w.release()->complete(ec);
+    } catch (...) {  // a handler's error goes to the loop; the others are not to suffer
+      called.complete(ec);
+      throw;
+    }
   }
 }
 
@@ -98,8 +139,10 @@ void wait_queue::remove(waiter& w) {
   w.queue_links::unlink();
   w.queued_ = false;
   --size_;
-  if (!w.passive()) w.registry_->remove(w);
   went(w);
+  if (w.passive()) return;
+  w.on_the_way_ = true;
+  w.registry_->take_out(w);
 }
 
 void wait_queue::cancel(waiter& w) {

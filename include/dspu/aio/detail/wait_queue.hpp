@@ -27,6 +27,7 @@ namespace dspu::aio::detail {
 
 class wait_queue;
 class waiter_registry;
+class waiter_passage;
 
 struct waiter_links {
   waiter_links* next = this;
@@ -88,6 +89,7 @@ class waiter : private queue_links, private registry_links {
   friend class wait_queue;
   friend class waiter_list;
   friend class waiter_registry;
+  friend class waiter_passage;
   friend struct waiter_cancellation;
   friend struct waiter_owner;
 
@@ -105,6 +107,7 @@ class waiter : private queue_links, private registry_links {
   bool on_loop_;          // its executor is an io_context's own: any handler of that may call it
   bool granted_ = false;  // completed without an error, and perhaps still on its way to its executor
   bool queued_ = false;   // guarded by the queue's lock; true until somebody takes it out
+  bool on_the_way_ = false;  // taken out, and not yet posted: its context waits for that before it goes away
 };
 
 // Destroys a waiter that will not be completed; what it was granted goes back to its queue.
