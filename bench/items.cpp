@@ -3,6 +3,7 @@
 #include "floors.hpp"
 
 #include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/clocks.hpp"
 #include "dspu/aio/gather.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
@@ -120,8 +121,9 @@ constexpr aio::rate_limiter_options generous{.rate = 1e9, .capacity = 1e9};
 constexpr aio::rate_limiter_options dry{.rate = 1e-6, .capacity = 1.0};
 constexpr std::int64_t never = 1'000'000'000'000'000;
 
+template <class Bucket>
 sample floor_admitted(std::int64_t n) {
-  steady_bucket b(1, plenty);
+  Bucket b(1, plenty);
   return called(n, [&] { must(b.try_acquire()); });
 }
 template <class Limiter>
@@ -397,7 +399,12 @@ constexpr auto spawn_and_timer = "co_spawn and a reused timer";
 constexpr auto sixty_four_workers = "64 loops over one index";
 
 constexpr item all_items[] = {
-    {"try_acquire, admitted", "CAS and clock", 1.15, 400'000, true, floor_admitted, admitted<aio::rate_limiter>},
+    {"try_acquire, admitted", "CAS and clock", 1.15, 400'000, true, floor_admitted<steady_bucket>,
+     admitted<aio::rate_limiter>},
+    {"try_acquire, admitted, tsc_clock", "CAS and rdtsc", 1.3, 400'000, false, floor_admitted<floors::bucket<floors::tsc>>,
+     admitted<aio::basic_rate_limiter<aio::tsc_clock>>},
+    {"try_acquire, admitted, coarse_clock", "CAS and coarse clock", 1.3, 400'000, false,
+     floor_admitted<floors::bucket<floors::coarse_ns>>, admitted<aio::basic_rate_limiter<aio::coarse_clock>>},
     {"try_acquire, refused", "load and clock", 1.15, 400'000, true, floor_refused, refused},
     {"try_acquire, admitted, 2 threads", "CAS loop and clock", 2, 200'000, false, floor_admitted_by_two,
      admitted_by_two},
