@@ -5,6 +5,7 @@
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/clocks.hpp"
 #include "dspu/aio/gather.hpp"
+#include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/run_async.hpp"
@@ -277,6 +278,14 @@ sample all_five_nested(std::int64_t n) {
   return awaited(n, [&] { return limit.call(retried); });
 }
 
+sample all_five_in_a_row(std::int64_t n, int hint) {
+  aio::rate_limiter limiter{generous};
+  aio::circuit_breaker breaker;
+  const auto row = aio::timeout(1s) | aio::retry() | breaker | limiter;
+  auto step = [&] { return row.call(ready); };
+  return on_loop(hint, await_each(n, step));
+}
+
 // ---- gather ----
 
 template <class F>
@@ -417,6 +426,10 @@ constexpr item all_items[] = {
     {"breaker.call, open", "a throw through a frame", 0, 10'000, true, floor_open_throwing, open_throwing},
     {"retry.call, success", "a try-loop in a frame", 1.15, 200'000, true, floor_retry, retry},
     {"five policies, nested", "all in one frame by hand", 0, 100'000, true, floor_all_five, all_five_nested},
+    {"five policies, a pipeline", "all in one frame by hand", 1.3, 100'000, true, floor_all_five,
+     [](std::int64_t n) { return all_five_in_a_row(n, any_threads); }},
+    {"five policies, a pipeline, one thread", "all in one frame by hand", 1.3, 100'000, true, floor_all_five,
+     [](std::int64_t n) { return all_five_in_a_row(n, one_thread); }},
     {"gather 64, ready", sixty_four_workers, 1.5, 200'000, true,
      [](std::int64_t n) { return floor_gather(n, any_threads, ready); },
      [](std::int64_t n) { return gather(n, any_threads, ready); }},

@@ -21,10 +21,6 @@ class line {
         apart_(apart),
         time_(steady_ns() - burst_) {}
 
-  awaitable<void> acquire() {
-    if (!try_now()) co_await enqueue(asio::use_awaitable);
-  }
-
  private:
   struct waiter {
     waiter* next = nullptr;
@@ -69,6 +65,12 @@ class line {
         token);
   }
 
+ public:
+  awaitable<void> acquire() {
+    if (!try_now()) co_await enqueue(asio::use_awaitable);
+  }
+
+ private:
   void arm(std::int64_t at) {
     armed_ = true;
     timer_.expires_at(steady::time_point(std::chrono::nanoseconds(at)));

@@ -36,14 +36,20 @@ bool runs_at_one_rate() {
 #endif
 }
 
-// The kernel withdraws the counter from this list when it finds it out of step.
-bool kernel_offers_it() {
-  std::ifstream in("/sys/devices/system/clocksource/clocksource0/available_clocksource");
-  std::string name;
-  while (in >> name) {
-    if (name == "tsc") return true;
+bool file_has_word(const char* path, const std::string& wanted) {
+  std::ifstream in(path);
+  std::string word;
+  while (in >> word) {
+    if (word == wanted) return true;
   }
   return false;
+}
+
+// The kernel withdraws the counter as a source when it finds it out of step. A guest of KVM may not offer it at all, but
+// says so if it need not be watched.
+bool kernel_trusts_it() {
+  return file_has_word("/sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc") ||
+         file_has_word("/proc/cpuinfo", "tsc_reliable");
 }
 
 std::int64_t slope_of(std::int64_t ns, std::uint64_t ticks) {
@@ -52,7 +58,7 @@ std::int64_t slope_of(std::int64_t ns, std::uint64_t ticks) {
 
 }  // namespace
 
-bool tsc_is_trusted() { return runs_at_one_rate() && kernel_offers_it(); }
+bool tsc_is_trusted() { return runs_at_one_rate() && kernel_trusts_it(); }
 
 void tsc_line::draw(std::uint64_t from, std::int64_t length, std::int64_t value, std::int64_t slope) {
   sequence_.fetch_add(1, std::memory_order_acq_rel);
@@ -70,7 +76,7 @@ std::int64_t tsc_line::fall_back(std::int64_t reference) {
 }
 
 // The reference was read after the tick, so that a line begins a trifle ahead of it and nobody sees time go back.
-std::int64_t tsc_line::renewed(std::uint64_t tick, std::int64_t reference) {
+std::int64_t tsc_line::renewed(std::uint64_t tick, std::int64_t reference, bool close) {
   const std::lock_guard lock(mutex_);
   if (!usable_.load(std::memory_order_relaxed)) return floor_ = std::max(floor_, reference);
   const auto from = from_.load(std::memory_order_relaxed);
@@ -82,6 +88,7 @@ std::int64_t tsc_line::renewed(std::uint64_t tick, std::int64_t reference) {
     return value_.load(std::memory_order_relaxed) + scaled(std::max<std::int64_t>(since, 0), slope);
   }
   if (length > 0) floor_ = std::max(floor_, value_.load(std::memory_order_relaxed) + scaled(length, slope));
+  if (!close) return floor_ = std::max(floor_, reference);
   if (!begun_) {
     begun_ = true;
     last_tick_ = tick;

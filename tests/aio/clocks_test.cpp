@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace dspu::aio {
@@ -21,14 +22,17 @@ struct TscLine : ::testing::Test {
   double ticks = 1e12;
   double ticks_per_ns = 2;
   int readings = 0;
+  std::int64_t interrupted_for = 0;  // the next reading of the reference takes so long
 
   void advance(std::int64_t ns) {
     reference += ns;
     ticks += ticks_per_ns * static_cast<double>(ns);
   }
   std::int64_t now() {
-    return line.at(static_cast<std::uint64_t>(ticks), [this] {
+    const auto counter = [this] { return static_cast<std::uint64_t>(ticks); };
+    return line.now(counter, [this] {
       ++readings;
+      if (interrupted_for > 0) advance(std::exchange(interrupted_for, 0));
       return reference;
     });
   }
@@ -104,8 +108,18 @@ TEST_F(TscLine, FallsBackWhenTheCounterIsSetBack) {
 
 TEST_F(TscLine, IsTheReferenceWhereTheCounterIsNotTrusted) {
   detail::tsc_line untrusted{false};
-  EXPECT_EQ(untrusted.at(1, [] { return std::int64_t{7}; }), 7);
+  EXPECT_EQ(untrusted.now([] { return std::uint64_t{1}; }, [] { return std::int64_t{7}; }), 7);
   EXPECT_FALSE(untrusted.uses_counter());
+}
+
+TEST_F(TscLine, DoesNotCalibrateByAPairOfReadingsThatWasInterrupted) {
+  now();
+  advance(10 * ms);
+  interrupted_for = 5 * ms;
+  EXPECT_EQ(now(), reference);
+  EXPECT_EQ(readings, 3);
+  advance(900 * ms);
+  EXPECT_EQ(now(), reference);
 }
 
 TEST_F(TscLine, ServesAfterAPauseOfDays) {

@@ -45,9 +45,10 @@ class tsc_line {
   // `trusted`: whether the counter is used at all.
   explicit tsc_line(bool trusted) : usable_(trusted) {}
 
-  // The time at `tick`, which must have been read just now, in nanoseconds. `reference()` is read rarely.
-  template <class Reference>
-  std::int64_t at(std::uint64_t tick, Reference reference) {
+  // The time now, in nanoseconds. `counter()` is read once as a rule, `reference()` rarely.
+  template <class Counter, class Reference>
+  std::int64_t now(Counter counter, Reference reference) {
+    auto tick = counter();
     const auto before = sequence_.load(std::memory_order_acquire);
     const auto from = from_.load(std::memory_order_acquire);
     const auto length = length_.load(std::memory_order_acquire);
@@ -56,7 +57,16 @@ class tsc_line {
     const bool whole = (before & 1) == 0 && sequence_.load(std::memory_order_relaxed) == before;
     const auto since = static_cast<std::int64_t>(tick - from);
     if (whole && since < length && since > -early) return value + scaled(since > 0 ? since : 0, slope);
-    return renewed(tick, reference());
+
+    // A pair of readings between which this thread was interrupted is no good.
+    auto read = reference();
+    bool close = counter() - tick < widest_pair;
+    for (int tries = 0; !close && tries < 3; ++tries) {
+      tick = counter();
+      read = reference();
+      close = counter() - tick < widest_pair;
+    }
+    return renewed(tick, read, close);
   }
 
   bool uses_counter() const { return usable_.load(std::memory_order_relaxed); }
@@ -65,10 +75,12 @@ class tsc_line {
   // A tick before the line's beginning by less than this, a millisecond or so, was read while that was drawn.
   static constexpr std::int64_t early = 1 << 22;
 
+  static constexpr std::uint64_t widest_pair = 1 << 14;  // ticks, some 5 µs
+
   static std::int64_t scaled(std::int64_t ticks, std::int64_t slope) {
     return static_cast<std::int64_t>(static_cast<__int128>(ticks) * slope >> 32);
   }
-  std::int64_t renewed(std::uint64_t tick, std::int64_t reference);
+  std::int64_t renewed(std::uint64_t tick, std::int64_t reference, bool close);
   void draw(std::uint64_t from, std::int64_t length, std::int64_t value, std::int64_t slope);
   std::int64_t fall_back(std::int64_t reference);
 
@@ -99,7 +111,7 @@ struct tsc_clock {
 
   static time_point now() {
     const auto reference = [] { return std::chrono::steady_clock::now().time_since_epoch().count(); };
-    return time_point{duration{line_.at(detail::read_tsc(), reference)}};
+    return time_point{duration{line_.now(detail::read_tsc, reference)}};
   }
 
   // "tsc", or "steady_clock" if it had to fall back.

@@ -8,6 +8,7 @@
 // and only if it was this timeout that expired and nobody cancelled the caller: nested timeouts blame the right one.
 #pragma once
 
+#include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/cancel_scope.hpp"
 #include "dspu/aio/detail/deadlines.hpp"
 #include "dspu/aio/detail/family.hpp"
@@ -58,48 +59,6 @@ class deadline final : private timed {
   bool expired_ = false;
 };
 
-// The same for a scope, on a serial executor.
-template <class Clock>
-class scope_deadline final : private timed {
- public:
-  scope_deadline(const asio::any_io_executor& ex, cancel_scope& s, typename Clock::time_point t)
-      : all_(deadlines<Clock>::of(ex)), executor_(ex), scope_(s), here_(is_loop_of_one_thread(ex)) {
-    if (t != Clock::time_point::max()) all_.add(*this, t);
-  }
-  ~scope_deadline() { disarm(); }
-
-  bool disarm() {
-    all_.remove(*this);
-    if (on_its_way_) std::exchange(on_its_way_, nullptr)->target = nullptr;
-    return expired_;
-  }
-
- private:
-  struct cancellation {
-    cancel_scope* target;  // touched on executor_ only
-  };
-
-  void expire(std::unique_lock<std::mutex>& lock) override {
-    expired_ = true;
-    if (here_) {
-      lock.unlock();
-      scope_.cancel(asio::cancellation_type::terminal);
-      return;
-    }
-    on_its_way_ = std::make_shared<cancellation>(&scope_);
-    asio::post(executor_, [c = on_its_way_] {
-      if (c->target != nullptr) c->target->cancel(asio::cancellation_type::terminal);
-    });
-  }
-
-  deadlines<Clock>& all_;
-  const asio::any_io_executor& executor_;  // its user's
-  cancel_scope& scope_;
-  const bool here_;
-  bool expired_ = false;
-  std::shared_ptr<cancellation> on_its_way_;
-};
-
 }  // namespace detail
 
 // Throws: async_timeout_error; what the operation throws. A timeout of 0 or less: async_timeout_error at once, the
@@ -116,7 +75,8 @@ awaitable<T> run_with_timeout(awaitable<T> op, duration timeout) {
   bool expired = false;
   if (detail::is_serial(executor) && cancellation.cancelled() == asio::cancellation_type::none) {
     detail::cancel_scope scope;
-    detail::scope_deadline<Clock> deadline(executor, scope, detail::after<Clock>(timeout));
+    detail::alarm<Clock> deadline;
+    deadline.arm(executor, detail::after<Clock>(timeout), [&scope] { scope.cancel(asio::cancellation_type::terminal); });
     auto opening = scope.open();
     co_await opening;
     try {
