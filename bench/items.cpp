@@ -3,7 +3,9 @@
 #include "floors.hpp"
 
 #include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/clocks.hpp"
 #include "dspu/aio/gather.hpp"
+#include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/run_async.hpp"
@@ -120,8 +122,9 @@ constexpr aio::rate_limiter_options generous{.rate = 1e9, .capacity = 1e9};
 constexpr aio::rate_limiter_options dry{.rate = 1e-6, .capacity = 1.0};
 constexpr std::int64_t never = 1'000'000'000'000'000;
 
+template <class Bucket>
 sample floor_admitted(std::int64_t n) {
-  steady_bucket b(1, plenty);
+  Bucket b(1, plenty);
   return called(n, [&] { must(b.try_acquire()); });
 }
 template <class Limiter>
@@ -275,6 +278,14 @@ sample all_five_nested(std::int64_t n) {
   return awaited(n, [&] { return limit.call(retried); });
 }
 
+sample all_five_in_a_row(std::int64_t n, int hint) {
+  aio::rate_limiter limiter{generous};
+  aio::circuit_breaker breaker;
+  const auto row = aio::timeout(1s) | aio::retry() | breaker | limiter;
+  auto step = [&] { return row.call(ready); };
+  return on_loop(hint, await_each(n, step));
+}
+
 // ---- gather ----
 
 template <class F>
@@ -397,7 +408,12 @@ constexpr auto spawn_and_timer = "co_spawn and a reused timer";
 constexpr auto sixty_four_workers = "64 loops over one index";
 
 constexpr item all_items[] = {
-    {"try_acquire, admitted", "CAS and clock", 1.15, 400'000, true, floor_admitted, admitted<aio::rate_limiter>},
+    {"try_acquire, admitted", "CAS and clock", 1.15, 400'000, true, floor_admitted<steady_bucket>,
+     admitted<aio::rate_limiter>},
+    {"try_acquire, admitted, tsc_clock", "CAS and rdtsc", 1.3, 400'000, false, floor_admitted<floors::bucket<floors::tsc>>,
+     admitted<aio::basic_rate_limiter<aio::tsc_clock>>},
+    {"try_acquire, admitted, coarse_clock", "CAS and coarse clock", 1.3, 400'000, false,
+     floor_admitted<floors::bucket<floors::coarse_ns>>, admitted<aio::basic_rate_limiter<aio::coarse_clock>>},
     {"try_acquire, refused", "load and clock", 1.15, 400'000, true, floor_refused, refused},
     {"try_acquire, admitted, 2 threads", "CAS loop and clock", 2, 200'000, false, floor_admitted_by_two,
      admitted_by_two},
@@ -410,6 +426,10 @@ constexpr item all_items[] = {
     {"breaker.call, open", "a throw through a frame", 0, 10'000, true, floor_open_throwing, open_throwing},
     {"retry.call, success", "a try-loop in a frame", 1.15, 200'000, true, floor_retry, retry},
     {"five policies, nested", "all in one frame by hand", 0, 100'000, true, floor_all_five, all_five_nested},
+    {"five policies, a pipeline", "all in one frame by hand", 1.3, 100'000, true, floor_all_five,
+     [](std::int64_t n) { return all_five_in_a_row(n, any_threads); }},
+    {"five policies, a pipeline, one thread", "all in one frame by hand", 1.3, 100'000, true, floor_all_five,
+     [](std::int64_t n) { return all_five_in_a_row(n, one_thread); }},
     {"gather 64, ready", sixty_four_workers, 1.5, 200'000, true,
      [](std::int64_t n) { return floor_gather(n, any_threads, ready); },
      [](std::int64_t n) { return gather(n, any_threads, ready); }},

@@ -6,11 +6,15 @@
 #include "dspu/aio/gather.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
+#include "dspu/aio/run_async.hpp"
+#include "dspu/aio/sync_to_async.hpp"
 #include "dspu/aio/timeout.hpp"
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <malloc.h>
@@ -287,6 +291,65 @@ void w7() {
   }
 }
 
+int one() { return 1; }
+
+void w8() {
+  asio::thread_pool pool(2);
+  const auto each = [&](int n) -> awaitable<void> {
+    for (int i = 0; i < n; ++i) co_await sync_to_async(pool, one);
+  };
+  double allocated = 0;
+  constexpr int n = 20'000;
+  const auto alone = rounds(default_rounds, [&] {
+    return on_context(any_threads, [&]() -> awaitable<double> {
+      const auto before = allocations().calls;
+      const double t = wall_ns();
+      co_await each(n);
+      const double spent = wall_ns() - t;
+      allocated = static_cast<double>(allocations().calls - before) / n;
+      co_return spent / n / 1e3;
+    });
+  });
+  emit("W8", "sequential", "dspu:sync_to_async", "round trip", "us", alone);
+  emit("W8", "sequential", "dspu:sync_to_async", "allocs(loop thread)", "1/op", {allocated});
+  constexpr int many = 192'000;
+  const auto together = rounds(default_rounds, [&] {
+    asio::io_context context(any_threads);
+    const double t = wall_ns();
+    for (int i = 0; i < 64; ++i) asio::co_spawn(context, each(many / 64), asio::detached);
+    context.run();
+    return (wall_ns() - t) / many / 1e3;
+  });
+  emit("W8", "64-in-flight", "dspu:sync_to_async", "per op", "us", together);
+}
+
+void w9() {
+  constexpr int n = 200'000;
+  double allocated = 0;
+  const auto here = rounds(default_rounds, [&] {
+    const auto before = allocations().calls;
+    const double t = wall_ns();
+    for (int i = 0; i < n; ++i) run_async(noop());
+    const double spent = wall_ns() - t;
+    allocated = static_cast<double>(allocations().calls - before) / n;
+    return spent / n;
+  });
+  emit("W9", "run-to-completion", "dspu:run_async", "time", "ns/op", here);
+  emit("W9", "run-to-completion", "dspu:run_async", "allocs", "1/op", {allocated});
+  asio::io_context context;
+  auto guard = asio::make_work_guard(context);
+  std::thread loop([&] { context.run(); });
+  const auto across = rounds(default_rounds, [&] {
+    constexpr int m = 20'000;
+    const double t = wall_ns();
+    for (int i = 0; i < m; ++i) run_async(noop(), context);
+    return (wall_ns() - t) / m;
+  });
+  guard.reset();
+  loop.join();
+  emit("W9", "cross-thread", "dspu:run_async(op, context)", "time", "ns/op", across);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -304,6 +367,8 @@ int main(int argc, char** argv) {
   else if (item == "W5") w5();
   else if (item == "W6") w6(sub);
   else if (item == "W7") w7();
-  else if (item == "W0" || item == "W8" || item == "W9" || item == "X1" || item == "X2") return 0;
+  else if (item == "W8") w8();
+  else if (item == "W9") w9();
+  else if (item == "W0" || item == "X1" || item == "X2") return 0;
   else return 2;
 }

@@ -17,11 +17,15 @@ void family::drop(bool ended) {
   if (abandoned_.load(std::memory_order_relaxed)) {
     const auto unwound = std::move(handler_);
   } else if (serial_) {
-    auto handler = std::move(*handler_);
-    handler();
-  } else {
+    resume();
+  } else if (!lane::scope::do_after(*this, parent_)) {
     resume_by_post();
   }
+}
+
+void family::resume() {
+  auto handler = std::move(*handler_);
+  handler();
 }
 
 void family::resume_by_post() {
@@ -55,9 +59,11 @@ void child::cancel(asio::cancellation_type_t type) {
     cancel_here(type);
     return;
   }
-  auto keep = share::of_the_living(home_);
-  if (!keep) return;
-  asio::post(executor_, [s = std::move(*keep), this, type]() mutable {
+  if (auto keep = share_of_the_living()) cancel_by_post(std::move(*keep), type);
+}
+
+void child::cancel_by_post(share s, asio::cancellation_type_t type) {
+  asio::post(executor_, [s = std::move(s), this, type]() mutable {
     cancel_here(type);
     s.end();
   });

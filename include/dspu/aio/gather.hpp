@@ -118,9 +118,41 @@ class gathering {
  public:
   gathering(family& f, Source& source, Sink& sink) : family_(f), source_(source), sink_(sink) {}
 
-  // The next operation, if there is one and nothing has stopped us.
+  // The first operations, one for each worker.
   std::optional<gather_job<T>> next() {
     const auto lock = lock_if_shared();
+    return take();
+  }
+
+  // Keeps or reports what an operation ended with, and takes the next, if there is one and nothing has stopped us.
+  // `cancelled`: whether the worker is.
+  std::optional<gather_job<T>> settle_and_take(std::size_t index, result_slot<T>& r, bool cancelled) {
+    std::unique_lock lock = lock_if_shared();
+    const bool failed = !r.has_value() && Sink::stops_at_errors;
+    if (!failed) {
+      sink_.put(index, r);
+      ++kept_;
+    }
+    const bool first = failed && !stopped_;
+    if (failed) stop(r.error());
+    if (cancelled) stopped_ = true;
+    auto job = take();
+    if (first) {
+      if (lock) lock.unlock();
+      family_.cancel_all(asio::cancellation_type::terminal);
+    }
+    return job;
+  }
+
+  // After all have ended.
+  void rethrow_if_incomplete() const {
+    if (error_) std::rethrow_exception(error_);
+    const bool all_taken = exhausted_ || source_.finished();
+    if (!all_taken || kept_ != taken_) throw boost::system::system_error(asio::error::operation_aborted);
+  }
+
+ private:
+  std::optional<gather_job<T>> take() {
     if (stopped_ || exhausted_) return std::nullopt;
     try {
       if (auto op = source_.next()) {
@@ -134,34 +166,6 @@ class gathering {
     return std::nullopt;
   }
 
-  void settle(std::size_t index, result_slot<T>& r) {
-    bool failed = false;
-    {
-      const auto lock = lock_if_shared();
-      if (r.has_value() || !Sink::stops_at_errors) {
-        sink_.put(index, r);
-        ++kept_;
-      } else {
-        failed = !stopped_;
-        stop(r.error());
-      }
-    }
-    if (failed) family_.cancel_all(asio::cancellation_type::terminal);
-  }
-
-  void stop_taking() {
-    const auto lock = lock_if_shared();
-    stopped_ = true;
-  }
-
-  // After all have ended.
-  void rethrow_if_incomplete() const {
-    if (error_) std::rethrow_exception(error_);
-    const bool all_taken = exhausted_ || source_.finished();
-    if (!all_taken || kept_ != taken_) throw boost::system::system_error(asio::error::operation_aborted);
-  }
-
- private:
   std::unique_lock<std::mutex> lock_if_shared() {
     return family_.serial() ? std::unique_lock<std::mutex>() : std::unique_lock(mutex_);
   }
@@ -196,10 +200,11 @@ awaitable<void> gather_worker(gathering<T, Source, Sink>& all, gather_job<T> fir
     } catch (...) {
       r.fail(std::current_exception());
     }
-    all.settle(job->index, r);
     const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none) all.stop_taking();
-    job = all.next();
+    const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+    auto next = all.settle_and_take(job->index, r, cancelled);
+    job.reset();
+    if (next) job.emplace(std::move(*next));
   }
 }
 

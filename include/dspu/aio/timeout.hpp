@@ -8,13 +8,14 @@
 // and only if it was this timeout that expired and nobody cancelled the caller: nested timeouts blame the right one.
 #pragma once
 
+#include "dspu/aio/detail/alarm.hpp"
+#include "dspu/aio/detail/cancel_scope.hpp"
+#include "dspu/aio/detail/deadlines.hpp"
 #include "dspu/aio/detail/family.hpp"
 #include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/detail/timeout_stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
-
-#include <boost/asio/recycling_allocator.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -26,41 +27,36 @@ namespace detail {
 
 // Cancels a child at an instant, unless it is disarmed before. Lives in the parent's frame.
 template <class Clock>
-class deadline {
+class deadline final : private timed {
  public:
-  deadline(const asio::any_io_executor& ex, family& f, child& c, typename Clock::time_point t)
-      : timer_(ex, t), shared_(std::allocate_shared<shared_state>(asio::recycling_allocator<shared_state>{})) {
-    shared_->target = &c;
-    timer_.async_wait([s = shared_, serial = f.serial()](error_code ec) {
-      if (!ec) s->expire(serial);
-    });
+  deadline(const asio::any_io_executor& ex, family&, child& c, typename Clock::time_point t)
+      : all_(deadlines<Clock>::of(ex)), child_(c), here_(is_loop_of_one_thread(ex)) {
+    if (t != Clock::time_point::max()) all_.add(*this, t);
   }
+  ~deadline() { all_.remove(*this); }
 
   // Whether it was this that cancelled the child. After it, the child is left alone.
   bool disarm() {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->target = nullptr;
-    return shared_->expired;
+    all_.remove(*this);
+    return expired_;
   }
 
  private:
-  struct shared_state {
-    std::mutex mutex;
-    child* target = nullptr;
-    bool expired = false;
-
-    void expire(bool serial) {
-      std::unique_lock lock(mutex);
-      if (target == nullptr) return;
-      expired = true;
-      child* const c = target;
-      if (serial) lock.unlock();  // the child may end, and disarm us, inside the cancellation
-      c->cancel(asio::cancellation_type::terminal);
+  void expire(std::unique_lock<std::mutex>& lock) override {
+    if (here_) {
+      expired_ = true;
+      lock.unlock();  // the child may end, and disarm us, inside the cancellation
+      child_.cancel(asio::cancellation_type::terminal);
+    } else if (auto living = child_.share_of_the_living()) {
+      expired_ = true;
+      child_.cancel_by_post(std::move(*living), asio::cancellation_type::terminal);
     }
-  };
+  }
 
-  asio::basic_waitable_timer<Clock> timer_;
-  std::shared_ptr<shared_state> shared_;
+  deadlines<Clock>& all_;
+  child& child_;
+  const bool here_;
+  bool expired_ = false;
 };
 
 }  // namespace detail
@@ -68,34 +64,54 @@ class deadline {
 // Throws: async_timeout_error; what the operation throws. A timeout of 0 or less: async_timeout_error at once, the
 // operation is not started. Timeouts beyond the clock's range never expire.
 // Suspends: as the operation does. On cancel: the operation is cancelled and waited for; its outcome is ours.
-// Thread-safety: on an executor with several threads, operation and expiry are kept apart by a strand.
+// Thread-safety: on an executor with several threads, operation and expiry are kept apart.
 template <class Clock = std::chrono::steady_clock, class T>
 awaitable<T> run_with_timeout(awaitable<T> op, duration timeout) {
   if (timeout <= duration{0}) throw async_timeout_error(timeout);
   const auto executor = co_await asio::this_coro::executor;
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
 
   detail::result_slot<T> result;
   bool expired = false;
-  {
-    detail::family family(executor);
-    detail::child child(family);
-    const auto end = detail::after<Clock>(timeout);
-    child.start(std::move(op), result);
-    if (!family.all_ended()) {
-      detail::deadline<Clock> deadline(executor, family, child, end);
-      const auto cancellation = co_await asio::this_coro::cancellation_state;
-      if (cancellation.cancelled() != asio::cancellation_type::none) child.cancel(cancellation.cancelled());
-      auto joined = family.join();
-      co_await std::move(joined);
-      expired = deadline.disarm();
+  if (detail::is_serial(executor) && cancellation.cancelled() == asio::cancellation_type::none) {
+    detail::cancel_scope scope;
+    detail::alarm<Clock> deadline;
+    deadline.arm(executor, detail::after<Clock>(timeout), [&scope] { scope.cancel(asio::cancellation_type::terminal); });
+    auto opening = scope.open();
+    co_await opening;
+    try {
+      if constexpr (std::is_void_v<T>) {
+        co_await std::move(op);
+        result.emplace();
+      } else {
+        result.emplace(co_await std::move(op));
+      }
+    } catch (...) {
+      result.fail(std::current_exception());
     }
+    scope.close();
+    expired = deadline.disarm();
+  } else {
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    {
+      detail::family family(executor);
+      detail::child child(family);
+      const auto end = detail::after<Clock>(timeout);
+      child.start_here(std::move(op), result);
+      if (!family.all_ended()) {
+        detail::deadline<Clock> deadline(executor, family, child, end);
+        if (cancellation.cancelled() != asio::cancellation_type::none) child.cancel(cancellation.cancelled());
+        auto joined = family.join();
+        co_await std::move(joined);
+        expired = deadline.disarm();
+      }
+    }
+    co_await asio::this_coro::throw_if_cancelled(throws);
   }
-  co_await asio::this_coro::throw_if_cancelled(throws);
   if (expired && !result.has_value()) {
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() == asio::cancellation_type::none && detail::is_aborted(result.error())) {
+    const auto now = co_await asio::this_coro::cancellation_state;
+    if (now.cancelled() == asio::cancellation_type::none && detail::is_aborted(result.error())) {
       throw async_timeout_error(timeout);
     }
   }

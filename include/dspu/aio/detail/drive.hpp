@@ -256,7 +256,7 @@ awaitable<T> drive_apart(std::tuple<Held...> stages, call_context context, F fn,
     family f(executor);
     child c(f);
     auto body = drive<T>(std::move(stages), std::move(context), &c, std::move(fn), std::move(args)...);
-    c.start(std::move(body), result);
+    c.start_here(std::move(body), result);
     if (!f.all_ended()) {
       const auto cancellation = co_await asio::this_coro::cancellation_state;
       if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());

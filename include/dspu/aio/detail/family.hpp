@@ -4,14 +4,15 @@
 // which does not return before all of them have ended. Cancelling the parent while it joins cancels them.
 //
 //   - If the parent's executor is serial (detail/serial.hpp), children run on it, and start at once, inside start().
-//   - Otherwise each child has a strand of its own, and everything done to it from outside is posted there: starting it,
-//     and emitting its cancellation signal. What is posted counts like a child: join() waits for it.
+//   - Otherwise each child has a lane of its own (detail/lane.hpp), and everything done to it from outside is done there:
+//     starting it, and emitting its cancellation signal. What is posted counts like a child: join() waits for it.
 //
 // The parent must have thrown-on-cancellation switched off from before the first start() until after join(), or else an
 // await would throw past its running children.
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/lane.hpp"
 #include "dspu/aio/detail/launch.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
 #include "dspu/aio/detail/serial.hpp"
@@ -26,6 +27,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
+#include <cassert>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -34,7 +36,7 @@ namespace dspu::aio::detail {
 
 class child;
 
-class family {
+class family final : private lane::sequel {
  public:
   explicit family(asio::any_io_executor parent) : parent_(std::move(parent)), serial_(is_serial(parent_)) {}
   family(const family&) = delete;
@@ -92,7 +94,8 @@ class family {
     return n > 0;
   }
   void drop(bool ended);
-  void resume_by_post();
+  void resume() override;
+  void resume_by_post() override;
   // How it is cancelled already, if it is.
   asio::cancellation_type_t adopt(child& c);
 
@@ -131,7 +134,7 @@ class share {
 
 class child {
  public:
-  explicit child(family& home) : home_(home), executor_(make_serial(home.parent_)) {}
+  explicit child(family& home) : home_(home), executor_(home.serial() ? home.parent_ : make_lane(home.parent_)) {}
   child(const child&) = delete;
   child& operator=(const child&) = delete;
 
@@ -139,7 +142,12 @@ class child {
   template <class T>
   void start(awaitable<T> op, result_slot<T>& out);
 
-  // Emits the child's cancellation signal. From any thread, as long as the child exists and join() has not returned.
+  // The same, but always inside the call as far as it goes without waiting: for a parent that starts nothing else.
+  template <class T>
+  void start_here(awaitable<T> op, result_slot<T>& out);
+
+  // Emits the child's cancellation signal. From any thread, as long as the child exists and join() has not returned;
+  // but if the parent's executor is serial, on that.
   void cancel(asio::cancellation_type_t type);
   // The same from the child's own executor, where it may end inside the call.
   void cancel_here(asio::cancellation_type_t type) {
@@ -148,6 +156,10 @@ class child {
 
   family& home() const { return home_; }
   const asio::any_io_executor& executor() const { return executor_; }
+
+  // The same by way of a function posted to the child's executor, from any thread; `s` keeps join() from returning.
+  void cancel_by_post(share s, asio::cancellation_type_t type);
+  std::optional<share> share_of_the_living() { return share::of_the_living(home_); }
 
  private:
   friend class family;
@@ -170,6 +182,22 @@ void child::start(awaitable<T> op, result_slot<T>& out) {
   const auto cancelled = home_.adopt(*this);
   launch(executor_, home_.serial(), std::move(thread));
   if (cancelled != asio::cancellation_type::none) cancel(cancelled);
+}
+
+template <class T>
+void child::start_here(awaitable<T> op, result_slot<T>& out) {
+  auto* const own = home_.serial() ? nullptr : lane_of(executor_);
+  if (own == nullptr) return start(std::move(op), out);
+  auto body = main(share(home_), this, std::move(op), &out);
+  auto thread = make_thread(executor_, std::move(body), signal_.slot());
+  const bool alone = own->try_enter();  // a new lane: there is nobody else yet
+  assert(alone);
+  static_cast<void>(alone);
+  lane::scope in(*own);
+  const auto cancelled = home_.adopt(*this);
+  if (cancelled != asio::cancellation_type::none) signal_.emit(cancelled);
+  thread.launch();
+  in.leave();
 }
 
 template <class T>

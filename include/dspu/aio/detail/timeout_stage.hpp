@@ -1,54 +1,16 @@
 // The timeout's part in a pipeline: an alarm that cancels the driver, and the blame for it afterwards.
 #pragma once
 
+#include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/family.hpp"
 #include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/stage_facts.hpp"
 
-#include <boost/asio/recycling_allocator.hpp>
-
-#include <memory>
-#include <optional>
-
 namespace dspu::aio::detail {
 
 stage_facts timeout_facts(duration d);
-
-// Calls a function on the call's executor at an instant, unless it is disarmed before.
-template <class Clock>
-class alarm {
- public:
-  alarm() = default;
-  alarm(const alarm&) = delete;
-  alarm& operator=(const alarm&) = delete;
-  ~alarm() { disarm(); }
-
-  template <class F>
-  void arm(const asio::any_io_executor& ex, typename Clock::time_point t, F ring) {
-    armed_ = std::allocate_shared<bool>(asio::recycling_allocator<bool>{}, true);
-    if (timer_) {
-      timer_->expires_at(t);
-    } else {
-      timer_.emplace(ex, t);
-    }
-    timer_->async_wait([armed = armed_, ring](error_code ec) {
-      if (!ec && *armed) ring();
-    });
-  }
-
-  void disarm() {
-    if (!armed_) return;
-    *armed_ = false;
-    armed_.reset();
-    timer_->cancel();
-  }
-
- private:
-  std::optional<asio::basic_waitable_timer<Clock>> timer_;
-  std::shared_ptr<bool> armed_;  // outlives us in the timer's handler, which may be on its way already
-};
 
 template <class Clock>
 class timeout_stage : public stage_defaults {

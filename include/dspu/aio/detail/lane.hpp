@@ -1,0 +1,124 @@
+// A light strand for one child: an executor that runs one function at a time on a context with several threads.
+//
+// A strand queues every function and takes it through the context twice. Here a function goes to the context as it is,
+// and enters the lane when it runs: one compare-and-swap, since the functions of one coroutine rarely meet. One that
+// finds the lane taken is kept in it, and whoever leaves posts what was kept. What enters the lane is hence not in the
+// order of posting, if several threads run the context.
+#pragma once
+
+#include "dspu/aio/detail/asio.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+namespace dspu::aio::detail {
+
+class lane {
+ public:
+  // Something to be run in the lane when it is free.
+  class kept {
+   public:
+    virtual ~kept() = default;
+    virtual void run() = 0;
+
+   private:
+    friend class lane;
+    kept* next_ = nullptr;
+  };
+
+  // Something to be done on this thread once it has left the lane.
+  class sequel {
+   public:
+    virtual void resume() = 0;
+    virtual void resume_by_post() = 0;
+
+   protected:
+    ~sequel() = default;
+  };
+
+  // While this thread is in a lane that it has entered.
+  class scope {
+   public:
+    explicit scope(lane& l);
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope();
+
+    // Leaves, then does what is to be done after it.
+    void leave();
+    // Asks this thread's innermost scope, if that is one in a lane on `base`. False if it is not.
+    static bool do_after(sequel& s, const asio::any_io_executor& base);
+
+   private:
+    friend class lane;
+    lane* lane_;
+    scope* outer_;
+    sequel* sequel_ = nullptr;
+  };
+
+  explicit lane(asio::any_io_executor base) : base_(std::move(base)) {}
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+
+  bool try_enter() {
+    kept* expected = nullptr;
+    return state_.compare_exchange_strong(expected, &taken_, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  // False if it was entered after all; then k is still the caller's.
+  bool keep(kept* k);
+  // Whether this thread is in it.
+  bool runs_here() const;
+  const asio::any_io_executor& base() const { return base_; }
+
+ private:
+  friend class lane_ref;
+  class procession;
+
+  struct nobody final : kept {
+    void run() override {}
+  };
+  static nobody taken_;
+
+  ~lane() = default;
+  void exit();
+
+  const asio::any_io_executor base_;
+  std::atomic<int> references_{0};
+  std::atomic<kept*> state_{nullptr};  // null: free; &taken_: entered; else: entered, and the newest of those kept
+};
+
+// A share in a lane.
+class lane_ref {
+ public:
+  static lane_ref make(const asio::any_io_executor& base);
+  lane_ref(const lane_ref& other) noexcept : lane_(other.lane_) {
+    lane_->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  lane_ref(lane_ref&& other) noexcept : lane_(std::exchange(other.lane_, nullptr)) {}
+  lane_ref& operator=(lane_ref other) noexcept {
+    std::swap(lane_, other.lane_);
+    return *this;
+  }
+  ~lane_ref() {
+    if (lane_ != nullptr && lane_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(lane_);
+  }
+  lane& operator*() const { return *lane_; }
+  lane* operator->() const { return lane_; }
+  friend bool operator==(const lane_ref&, const lane_ref&) = default;
+
+ private:
+  friend class lane;
+  explicit lane_ref(lane* l) : lane_(l) { lane_->references_.fetch_add(1, std::memory_order_relaxed); }
+  static void destroy(lane* l);
+
+  lane* lane_;
+};
+
+// The lane behind a lane's executor as make_lane gave it; null if it is none.
+lane* lane_of(const asio::any_io_executor& ex);
+
+// A new lane on `ex`, a plain executor of an io_context or a thread_pool; a strand on anything else.
+asio::any_io_executor make_lane(const asio::any_io_executor& ex);
+
+}  // namespace dspu::aio::detail
