@@ -77,6 +77,18 @@ void limiter_state::grant_reserved(instant now) {
   looked_ = std::max(looked_, now);
 }
 
+// All who are due, in order.
+void limiter_state::grant_due(instant now, waiter_list& due) {
+  for (waiter* w = next(); w != nullptr; w = next()) {
+    const bool taken = w->passive() ? buckets_.take_since(w->amount(), looked_, now)
+                                    : buckets_.take_queued(w->amount(), now);
+    if (!taken) break;
+    grant(*w, now);
+    if (!w->passive()) due.push_back(*w);
+  }
+  looked_ = std::max(looked_, now);
+}
+
 // Takes `w` out of the line, for its tokens are taken.
 void limiter_state::grant(waiter& w, instant now) {
   if (w.passive()) static_cast<reserved_place&>(w).granted_at = now;
@@ -136,9 +148,7 @@ void limiter_state::refuse_hopeless(instant now, refusals& refused) {
   at_risk_ = false;
 }
 
-core::instant limiter_state::ready_at(reserved_place& place) {
-  const session with_lock(*this);
-  grant_reserved(now());
+core::instant limiter_state::when(reserved_place& place) {
   if (place.granted_at) return *place.granted_at;
   if (!queued(place)) return instant::max();
   core::token_buckets::amount total;
@@ -146,7 +156,7 @@ core::instant limiter_state::ready_at(reserved_place& place) {
     total += buckets_.amount_of(r.amount);
     return w == &place ? seen::enough : seen::served;
   });
-  return std::max(buckets_.ready_at(total), looked_);
+  return buckets_.ready_at(total);
 }
 
 }  // namespace dspu::aio::detail

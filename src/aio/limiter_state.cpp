@@ -153,10 +153,35 @@ void limiter_state::reserve(reserved_place& place) {
   enter(place);
 }
 
+// A reservation asks how it stands: who is due in front of it goes now, though the wake for that is still to
+// come.
+void limiter_state::grant_all_due(waiter_list& due) {
+  grant_due(now(), due);
+  if (planned_ == nullptr) plan(instant::min());
+}
+
+core::instant limiter_state::ready_at(reserved_place& place) {
+  waiter_list due;
+  instant ready;
+  {
+    const session with_lock(*this);
+    grant_all_due(due);
+    ready = when(place);
+  }
+  due.complete(error_code{});
+  return ready;
+}
+
 bool limiter_state::use(reserved_place& place) {
-  const session with_lock(*this);
-  grant_reserved(now());
-  return place.granted_at.has_value();
+  waiter_list due;
+  bool granted = false;
+  {
+    const session with_lock(*this);
+    grant_all_due(due);
+    granted = place.granted_at.has_value();
+  }
+  due.complete(error_code{});
+  return granted;
 }
 
 void limiter_state::drop(reserved_place& place) {
@@ -178,14 +203,7 @@ void limiter_state::wake(std::uint64_t plan_number, const asio::execution_contex
     if (plan_number != plan_) return;
     const auto at = now();
     at_risk_ = at_risk_ || (bounded_ > 0 && at > core::add_saturating(planned_at_, buckets_.lag()));
-    for (waiter* w = next(); w != nullptr; w = next()) {
-      if (!(w->passive() ? buckets_.take_since(w->amount(), looked_, at)
-                         : buckets_.take_queued(w->amount(), at)))
-        break;
-      grant(*w, at);
-      if (!w->passive()) due.push_back(*w);
-    }
-    looked_ = std::max(looked_, at);
+    grant_due(at, due);
     if (at_risk_ && at >= first_deadline_) refuse_hopeless(at, refused);
     plan(core::add_saturating(at, wake_interval_));
   }

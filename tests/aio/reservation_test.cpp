@@ -124,6 +124,22 @@ TEST_F(Reservation, OpensTheLineOnceItIsDueThoughNobodyIsWoken) {
   EXPECT_TRUE(r.use());
 }
 
+TEST_F(Reservation, MayGoWhenItSaysSoThoughTheWakeOfThoseInFrontIsStillToCome) {
+  limiter l{{.rate = 1, .capacity = 10.0}};
+  l.try_acquire(10);
+  start(l, 1, 1);
+  auto r = l.reserve(1);
+  start(l, 1, 2);
+  manual_clock::advance(2s);  // the loop is busy: nobody has been woken
+  EXPECT_EQ(r.ready_at(), at(2s));
+  EXPECT_TRUE(r.use());
+  sim.run_for(0s);
+  EXPECT_THAT(order, ElementsAre(1));
+  sim.run();
+  EXPECT_THAT(order, ElementsAre(1, 2));
+  EXPECT_EQ(sim.elapsed(), 3s);
+}
+
 TEST_F(Reservation, MovesWithTheRateAndTheDrain) {
   limiter l{{.rate = 1, .capacity = 10.0}};
   l.try_acquire(10);

@@ -143,6 +143,9 @@ class limiter_state : public wait_queue {
   void enter(waiter& w);
   void grant(waiter& w, instant now);
   void grant_reserved(instant now);
+  void grant_due(instant now, waiter_list& due);
+  void grant_all_due(waiter_list& due);
+  instant when(reserved_place& place);
   void came(const waiter& w) override;
   void went(const waiter& w) override;
   void left() override;
