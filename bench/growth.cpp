@@ -7,10 +7,13 @@
 #include "dspu/aio/timeout.hpp"
 
 #include <cstdlib>
+#include <limits>
 #include <ranges>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <malloc.h>
 
 namespace dspu::bench {
 namespace {
@@ -156,6 +159,15 @@ void operations() {
 }  // namespace dspu::bench
 
 int main() {
+  // Fresh pages cost more than all else here, and whoever came first would pay for them.
+  constexpr int piece = 16 << 20;
+  mallopt(M_MMAP_THRESHOLD, 2 * piece);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  {
+    std::vector<std::vector<char>> pages;
+    for (int i = 0; i < 110; ++i) pages.emplace_back(piece, 'x');
+    dspu::bench::keep(pages);
+  }
   dspu::bench::lines();
   dspu::bench::operations();
 }
