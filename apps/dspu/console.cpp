@@ -21,7 +21,7 @@ std::size_t terminal_columns() {
 }
 
 bool colour_is_wanted() {
-  const char* no_colour = std::getenv("NO_COLOR");
+  const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
   return no_colour == nullptr || *no_colour == '\0';
 }
 

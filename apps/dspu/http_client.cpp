@@ -22,6 +22,7 @@ const http_client_options& checked(const http_client_options& options) {
                                 " ns; it must not be negative");
   return options;
 }
+const http_client_options& checked(http_client_options&&) = delete;
 
 bool may_send_again(const connection& used, const outgoing_request& request, const transport_error& error) {
   return error.kind() == transport_failure::reset && used.closed_unanswered() &&
