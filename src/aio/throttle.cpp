@@ -1,6 +1,7 @@
 #include "dspu/aio/throttle.hpp"
 
 #include "dspu/aio/detail/in_words.hpp"
+#include "dspu/aio/detail/judging.hpp"
 #include "dspu/aio/detail/thread_random.hpp"
 
 namespace dspu::aio::detail {
@@ -40,9 +41,12 @@ double throttle_state::probability(core::instant now) {
 }
 
 stage_facts throttle_state::facts() const {
-  return {.policy = "throttle",
-          .text = "k " + in_words(options_.k) + " over " + in_words(options_.window) + ", at most " +
-                  in_words(100 * options_.max_rejection) + " % refused"};
+  return judging({.policy = "throttle",
+                  .text = "k " + in_words(options_.k) + " over " + in_words(options_.window) + ", at most " +
+                          in_words(100 * options_.max_rejection) + " % refused",
+                  .refuses_without_hint = !options_.shadow,
+                  .state = this},
+                 options_.classify);
 }
 
 entry throttle_session::enter(run& r, std::size_t) {

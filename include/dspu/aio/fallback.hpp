@@ -65,7 +65,7 @@ class fallback_stage : public stage_defaults {
   static constexpr bool accepts = std::same_as<T, value_type>;
 
   fallback_stage(F fn, fallback_options options) : fn_(std::move(fn)), options_(std::move(options)) {}
-  stage_facts facts() const { return {.policy = "fallback", .text = ""}; }
+  stage_facts facts() const { return {.policy = "fallback", .text = "", .hides_failures = !options_.classify}; }
 
   class session : public session_defaults {
    public:
