@@ -30,7 +30,10 @@ namespace detail {
 stage_facts bulkhead_stage::facts() const {
   const auto now = bulkhead_->places_->snapshot();
   return {.policy = "bulkhead",
-          .text = std::to_string(now.limit()) + " at once, " + std::to_string(now.max_queue()) + " waiting"};
+          .text = std::to_string(now.limit()) + " at once, " + std::to_string(now.max_queue()) + " waiting",
+          .refuses_without_hint = !bulkhead_->shadow_,
+          .state = bulkhead_,
+          .holds_places = true};
 }
 
 entry bulkhead_stage::session::enter(run& r, std::size_t) {

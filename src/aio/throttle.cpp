@@ -1,6 +1,7 @@
 #include "dspu/aio/throttle.hpp"
 
 #include "dspu/aio/detail/in_words.hpp"
+#include "dspu/aio/detail/judging.hpp"
 #include "dspu/aio/detail/thread_random.hpp"
 
 namespace dspu::aio::detail {
@@ -67,9 +68,12 @@ bool throttle_state::is_fresh(core::instant now) {
 
 stage_facts throttle_state::facts() const {
   const auto o = options();
-  return {.policy = "throttle",
-          .text = "k " + in_words(o.k) + " over " + in_words(o.window) + ", at most " +
-                  in_words(100 * o.max_rejection) + " % refused"};
+  return judging({.policy = "throttle",
+                  .text = "k " + in_words(o.k) + " over " + in_words(o.window) + ", at most " +
+                          in_words(100 * o.max_rejection) + " % refused",
+                  .refuses_without_hint = !o.shadow,
+                  .state = this},
+                 options_.classify);
 }
 
 entry throttle_session::enter(run& r, std::size_t) {

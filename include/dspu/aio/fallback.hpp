@@ -78,7 +78,7 @@ class fallback_stage : public stage_defaults {
 
   fallback_stage(F fn, classifier classify, std::shared_ptr<const std::atomic<bool>> shadow)
       : fn_(std::move(fn)), classify_(std::move(classify)), shadow_(std::move(shadow)) {}
-  stage_facts facts() const { return {.policy = "fallback", .text = ""}; }
+  stage_facts facts() const { return {.policy = "fallback", .text = "", .hides_failures = !classify_ && !*shadow_}; }
 
   class session : public session_defaults {
    public:
