@@ -60,7 +60,10 @@ void limiter_state::reject_tokens(double n) const {
 
 bool limiter_state::take_with_lock(double n, instant now, bool waits, instant deadline) {
   const session with_lock(*this);
-  if (shadow) return take_in_shadow(n, now, waits, deadline);
+  if (shadow) {
+    take_in_shadow(n, now, waits, deadline);
+    return true;
+  }
   grant_reserved(now);
   const bool taken = empty() && n <= buckets_.capacity() && buckets_.take(n, now);
   if (taken) granted_.fetch_add(1, std::memory_order_relaxed);
@@ -68,18 +71,26 @@ bool limiter_state::take_with_lock(double n, instant now, bool waits, instant de
   return taken;
 }
 
-bool limiter_state::take_in_shadow(double n, instant now, bool waits, instant deadline) {
+limiter_state::instant limiter_state::take_as_shadow(double n, instant now, instant deadline) {
+  const session with_lock(*this);
+  return take_in_shadow(n, now, true, deadline);
+}
+
+limiter_state::instant limiter_state::take_in_shadow(double n, instant now, bool waits, instant deadline) {
   const bool in_time = now <= deadline;
   if (in_time && buckets_.take(n, now)) {
     granted_.fetch_add(1, std::memory_order_relaxed);
-  } else if (in_time && waits && buckets_.ready_at(buckets_.amount_of(n)) <= deadline) {
+    return instant::min();
+  }
+  const auto ready = buckets_.ready_at(buckets_.amount_of(n));
+  if (in_time && waits && ready <= deadline) {
     buckets_.take_ahead(n, now);
     granted_.fetch_add(1, std::memory_order_relaxed);
     ++waited_;
   } else {
     refused_.fetch_add(1, std::memory_order_relaxed);
   }
-  return true;
+  return ready;
 }
 
 // The word is closed, for somebody waited.

@@ -63,16 +63,18 @@ class basic_circuit_breaker {
     void success() { settle(verdict::success); }
     void failure() { settle(verdict::failure); }
     // Settling again, or settling what was refused, does nothing. A failure may ask us to stay away for so long.
-    void settle(verdict v, std::optional<duration> retry_after = std::nullopt) {
-      auto* breaker = std::exchange(breaker_, nullptr);
-      if (breaker == nullptr) return;
-      if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
-      breaker->state_.settle({generation_, v, started_, now(), retry_after});
-      breaker->state_.deliver();
-    }
+    void settle(verdict v, std::optional<duration> retry_after = std::nullopt) { settle(v, retry_after, nullptr); }
 
    private:
     friend class basic_circuit_breaker;
+    friend class detail::breaker_stage<Clock>;
+    void settle(verdict v, std::optional<duration> retry_after, std::optional<detail::breaker_change>* change) {
+      auto* breaker = std::exchange(breaker_, nullptr);
+      if (breaker == nullptr) return;
+      if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
+      breaker->state_.settle({generation_, v, started_, now(), retry_after}, change);
+      breaker->state_.deliver();
+    }
     permit(basic_circuit_breaker* breaker, std::uint64_t generation, core::instant started)
         : breaker_(breaker), generation_(generation), started_(started) {}
     explicit permit(std::optional<duration> retry_after) : retry_after_(retry_after) {}
@@ -96,7 +98,7 @@ class basic_circuit_breaker {
   awaitable<awaited_t<F, Args...>> call(F fn, Args... args);
 
   // Asks for the right to make a call without calling anything: `if (auto p = breaker.try_permit()) …`. Never suspends.
-  permit try_permit();
+  permit try_permit() { return admit(nullptr); }
 
   template <class F>
   decorated<basic_circuit_breaker, std::decay_t<F>> operator()(F&& fn) {
@@ -157,6 +159,8 @@ class basic_circuit_breaker {
   static constexpr core::instant unknown = core::instant::max();
   static core::instant now() { return core::instant_of(Clock::now()); }
 
+  permit admit(std::optional<detail::breaker_change>* change);
+
   template <class How>
   void change(const How& how) {
     state_.change(how);
@@ -173,12 +177,12 @@ class basic_circuit_breaker {
 using circuit_breaker = basic_circuit_breaker<std::chrono::steady_clock>;
 
 template <class Clock>
-auto basic_circuit_breaker<Clock>::try_permit() -> permit {
+auto basic_circuit_breaker<Clock>::admit(std::optional<detail::breaker_change>* change) -> permit {
   if (const auto closed = state_.enter_closed()) {
     return permit(this, closed->generation, closed->timed ? now() : unknown);
   }
   const auto started = now();
-  const auto entry = state_.enter(started);
+  const auto entry = state_.enter(started, change);
   state_.deliver();
   return entry.admitted ? permit(this, entry.generation, started) : permit(entry.retry_after);
 }

@@ -8,11 +8,11 @@
 // and only if it was this timeout that expired and nobody cancelled the caller: nested timeouts blame the right one.
 #pragma once
 
+#include "dspu/aio/detail/after.hpp"
 #include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/cancel_scope.hpp"
 #include "dspu/aio/detail/deadlines.hpp"
 #include "dspu/aio/detail/family.hpp"
-#include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/detail/timeout_stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"

@@ -119,12 +119,12 @@ class breaker_machine {
   std::optional<circuit_transition> settle_closed(const ended_call& call);
   std::optional<circuit_transition> settle_probe(const ended_call& call);
   bool is_slow(const ended_call& call) const;
-  bool threshold_reached() const;
+  std::optional<circuit_cause> threshold_reached() const;
   duration break_time() const;
   std::optional<instant> named_by(const ended_call& call) const;
-  circuit_transition open(instant now, duration at_least, std::optional<instant> named);
-  circuit_transition close_now();
-  circuit_transition move_to(circuit_state next);
+  circuit_transition open(instant now, duration at_least, std::optional<instant> named, circuit_cause cause);
+  circuit_transition close_now(circuit_cause cause);
+  circuit_transition move_to(circuit_state next, circuit_cause cause);
 
   breaker_options options_;
   outcome_window window_;

@@ -9,6 +9,7 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <tuple>
@@ -150,8 +151,19 @@ inline bool is_cancelled(const asio::cancellation_state& state) {
   return state.cancelled() != asio::cancellation_type::none;
 }
 
+// What is kept of a call that somebody is told of.
+struct call_record {
+  const classifier& judge;
+  std::atomic<std::int64_t> attempts{0};  // several may end at once
+};
+
 void tell_of_attempt(const run& r, ending e, core::instant began);
+// Requires: r.context.record.
 void tell_of_call(const run& r, ending e, core::instant began);
+
+// Whether it is the operation itself, not what is inside of a stage that surrounds.
+template <class F>
+inline constexpr bool is_attempt = true;
 
 template <bool Again, class F, class... Args>
 auto start_operation(const call_context& context, F& fn, Args&... args) {
@@ -183,7 +195,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
     }
     if (e == entry::go) {
       ++r.starts;
-      const auto began = r.observed() ? r.context.clock() : core::instant{};
+      const auto began = is_attempt<F> && r.observed() ? r.context.clock() : core::instant{};
       try {
         auto op = start_operation<any_reruns<Held...>>(r.context, fn, args...);
         if constexpr (std::is_void_v<T>) {
@@ -195,7 +207,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
       } catch (...) {
         result.fail(std::current_exception());
       }
-      if (r.observed()) tell_of_attempt(r, ending(result), began);
+      if (is_attempt<F> && r.observed()) tell_of_attempt(r, ending(result), began);
       if (!may_hold_failure<T> && result.has_value() && r.interrupted == run::nobody && stack.plain()) {
         stack.succeed(r);
         co_return result.take();
@@ -298,6 +310,9 @@ struct surrounded {
     });
   }
 };
+
+template <class T, class Around, class Inner, class F, class... Args>
+inline constexpr bool is_attempt<surrounded<T, Around, Inner, F, Args...>> = false;
 
 // Runs an operation through all stages: in one coroutine between any two that surround.
 template <class T, class... Held, class F, class... Args>

@@ -57,6 +57,8 @@ class limiter_state : public wait_queue {
       }
     }
   }
+  // In shadow mode: takes, and says when the tokens would have been there; instant::min() if they were.
+  instant take_as_shadow(double n, instant now, instant deadline);
   void count_refusal() {
     if (counts_all) refused_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -138,7 +140,7 @@ class limiter_state : public wait_queue {
   void change(const Change& apply);
 
   // All of these need the lock.
-  bool take_in_shadow(double n, instant now, bool waits, instant deadline);
+  instant take_in_shadow(double n, instant now, bool waits, instant deadline);
   error_code admit(waiter_ptr& w, bool new_here, instant now);
   void enter(waiter& w);
   void grant(waiter& w, instant now);

@@ -38,6 +38,7 @@ class retry_session : public session_defaults {
  private:
   void end_attempt(run& r);
   next give_up(const run& r, std::string_view reason, ending e) const;
+  void tell_of_pause(const run& r, std::string_view reason, ending e) const;
   bool charge(core::instant now);
 
   std::int64_t outer_attempt_ = 1;

@@ -1,9 +1,9 @@
 // The timeout's part in a pipeline: an alarm that cancels the driver, and the blame for it afterwards.
 #pragma once
 
+#include "dspu/aio/detail/after.hpp"
 #include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/family.hpp"
-#include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/stage_facts.hpp"
