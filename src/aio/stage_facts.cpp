@@ -21,13 +21,13 @@ bool counts(const classifier& classify, const Error& error) {
 }
 
 // The longest pauses of all attempts together.
-duration longest_pauses(const retry_rules& rules) {
+duration longest_pauses(const core::retry_plan& plan) {
   duration sum{0};
-  for (std::int64_t n = 1; n < rules.options.max_attempts; ++n) {
-    const auto pause = rules.plan.backoff.ceiling(static_cast<std::uint64_t>(n));
-    const auto next = rules.plan.backoff.ceiling(static_cast<std::uint64_t>(n) + 1);
+  for (std::int64_t n = 1; n < plan.max_attempts; ++n) {
+    const auto pause = plan.backoff.ceiling(static_cast<std::uint64_t>(n));
+    const auto next = plan.backoff.ceiling(static_cast<std::uint64_t>(n) + 1);
     if (pause == next) {  // from here on they are all the same
-      const double rest = static_cast<double>(rules.options.max_attempts - n) * static_cast<double>(pause.count());
+      const double rest = static_cast<double>(plan.max_attempts - n) * static_cast<double>(pause.count());
       return core::add_saturating(sum, core::clamp_nanoseconds(rest, duration::max()));
     }
     sum = core::add_saturating(sum, pause);
@@ -61,13 +61,14 @@ stage_facts judging(stage_facts f, const classifier& classify) {
 stage_facts timeout_facts(duration d) { return {.policy = "timeout", .text = in_words(d), .limit = d}; }
 
 stage_facts facts_of(const retry_rules& rules) {
-  const auto& o = rules.options;
+  const auto o = rules.options();
+  const auto& plan = rules.numbers().plan;
   return judging({.policy = "retry",
                   .text = std::to_string(o.max_attempts) + " attempts, " + name_of(o.strategy) + " from " +
                           in_words(o.base_delay) + " to " + in_words(o.max_delay) + ", " + name_of(o.jitter) + " jitter",
                   .runs = o.max_attempts,
-                  .pauses = longest_pauses(rules),
-                  .first_pause = rules.plan.backoff.ceiling(1)},
+                  .pauses = longest_pauses(plan),
+                  .first_pause = plan.backoff.ceiling(1)},
                  o.classify);
 }
 

@@ -5,6 +5,7 @@
 #include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/generator.hpp"
 #include "dspu/aio/iter_over_async.hpp"
+#include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/run_async.hpp"
 #include "dspu/aio/sync_to_async.hpp"
 
@@ -380,6 +381,18 @@ const scenario shields[] = {
     {"shield_scope.join", shield_then_join, false, true},
     {"shield_scope.join for so long", shield_then_join_in_time, false, true},
 };
+awaitable<void> call_by_key(world& w) {
+  int failures = 3;
+  const auto by_argument = w.by_key.by([](int) { return "a"; });
+  const auto op = [&w, &failures](int) { return w.flaky(failures); };
+  const auto p = w.again | by_argument | w.by_key.get("a");
+  co_await drop_failure(p.call(op, 1));
+}
+const scenario keys[] = {
+    {"keyed.call", [](world& w) { return drop(w.by_key.call("a", works(w))); }},
+    {"keyed.call of a failure", [](world& w) { return drop_failure(w.by_key.call("a", fails(w))); }},
+    {"keyed in a pipeline, by argument and by handle", call_by_key},
+};
 const scenario nests[] = {
     {"retry over breaker over limiter over timeout",
      [](world& w) { return drop(pipeline(w, w.closed.subject, 1)); }},
@@ -427,6 +440,7 @@ TEST(CancellationEverywhere, KeepsThePromisesOfRetry) { check(retries); }
 TEST(CancellationEverywhere, KeepsThePromisesOfTimeouts) { check(timeouts); }
 TEST(CancellationEverywhere, KeepsThePromisesOfGather) { check(gathers); }
 TEST(CancellationEverywhere, KeepsThePromisesOfShields) { check(shields); }
+TEST(CancellationEverywhere, KeepsThePromisesOfKeys) { check(keys); }
 TEST(CancellationEverywhere, KeepsThePromisesOfNests) { check(nests); }
 TEST(CancellationEverywhere, KeepsThePromisesOfCallsFromCoroutines) { check(calls); }
 TEST(CancellationEverywhere, KeepsThePromisesOfThreadsThatBlock) { check(blocked_threads); }
