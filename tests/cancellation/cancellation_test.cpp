@@ -2,6 +2,7 @@
 // a line of the tables below.
 #include "cancellation/harness.hpp"
 
+#include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/generator.hpp"
 #include "dspu/aio/iter_over_async.hpp"
 #include "dspu/aio/pipeline.hpp"
@@ -137,6 +138,17 @@ awaitable<int> pipeline(world& w, breaker& b, int failures) {
   const auto limited = [&w, bounded] { return w.tokens.call(bounded); };
   const auto broken = [&b, limited] { return b.call(limited); };
   co_return co_await w.again_async.call(broken);
+}
+// The same, erased, in one coroutine.
+awaitable<void> any_policy_of_those(world& w) {
+  int left = 1;
+  const any_policy row = w.again_async | w.closed.subject | w.tokens | basic_timeout<manual_clock>(2s);
+  const auto paid = [&w, &left] {
+    w.got(1);
+    return w.flaky(left);
+  };
+  auto running = row.call(paid);
+  co_await std::move(running);
 }
 awaitable<int> shielded_payment(world& w) {
   auto safe = w.scope.run(w.token());
@@ -387,6 +399,7 @@ const scenario nests[] = {
     {"the same with an asynchronous listener",
      [](world& w) { return drop_failure(pipeline(w, w.closed_async.subject, 2)); }, true},
     {"the same half-open", [](world& w) { return drop_failure(pipeline(w, w.half.subject, 1)); }},
+    {"the same as an any_policy", any_policy_of_those},
     {"gather over those", map_pipelines},
     {"gather over shields", map_shields, false, true},
     {"gather in gather", gather_nested},

@@ -48,9 +48,9 @@ class limiter_state : public wait_queue {
     auto word = l.word.load(std::memory_order_relaxed);
     for (;;) {
       if ((word & closed) != 0) return word < 0 && take_with_lock(n, now, waits, deadline);
-      const auto level = l.bucket.take(word >> 1, units, now);
-      if (!level) return false;
-      if (l.word.compare_exchange_weak(word, *level << 1, std::memory_order_acq_rel,
+      auto level = word >> 1;
+      if (!l.bucket.try_take(level, units, now)) return false;
+      if (l.word.compare_exchange_weak(word, level << 1, std::memory_order_acq_rel,
                                        std::memory_order_relaxed)) {
         if (counts_all.load(std::memory_order_relaxed)) granted_.fetch_add(1, std::memory_order_relaxed);
         return true;
