@@ -1,18 +1,16 @@
 // hedge: another attempt beside one that takes long; the first good result is the call's.
 //
 //   hedge twice{{.delay = 50ms}};
-//   co_await twice.call(fetch, url);                        // fetch(url); if that takes 50 ms, fetch(url)
-//   once more beside it hedge at_p95{{.delay = 2s, .quantile = 0.95}};          // after the 95 % quantile of
-//   what calls took of late; 2 s at first auto quick = timeout(1s) | at_p95 | breaker;            // the
-//   breaker is asked by each attempt co_await quick.call([&](const call_context& c) { return
-//   fetch(replicas[c.hedge]); });
+//   co_await twice.call(fetch, url);                    // if that takes 50 ms: fetch(url) once more beside it
+//   hedge at_p95{{.delay = 2s, .quantile = 0.95}};      // after what 95 % of calls take; 2 s at first
+//   auto quick = timeout(1s) | at_p95 | breaker;        // each attempt asks the breaker
+//   co_await quick.call([&](const call_context& c) { return fetch(replicas[c.hedge]); });
 //
 // For what may be done twice: reads, and what is idempotent. The first *acceptable* result wins; an attempt
 // that fails starts the next at once. When all fail, the call ends as its first attempt did. Attempts that
 // lose are cancelled and waited for: none runs on after the call has returned. Their end counts nowhere:
 // policies inside see a cancelled call. Nothing is begun that cannot end before the deadline of a timeout
-// around: not once that is over, nor (with a quantile) if less is left than the fastest call of late has
-// taken.
+// around: not once that is over, nor (with a quantile) if less is left than the fastest call of late took.
 //
 // The quantile is that of first attempts. One that lost is no latency, but it is known to have taken longer
 // than it was given, and counts as that long: else slow attempts would be missing from what is seen, the
@@ -36,6 +34,8 @@ namespace dspu::aio {
 template <class Clock>
 class basic_hedge : public detail::verbs<basic_hedge<Clock>> {
  public:
+  using options_type = hedge_options;
+
   // Throws: std::invalid_argument naming the option, its value and its range.
   explicit basic_hedge(hedge_options options = {}) : state_(std::move(options)) {}
   basic_hedge(const basic_hedge&) = delete;
@@ -51,6 +51,8 @@ class basic_hedge : public detail::verbs<basic_hedge<Clock>> {
   void reconfigure(hedge_options options) {
     state_.reconfigure(std::move(options), core::instant_of(Clock::now()));
   }
+
+  hedge_options options() { return state_.terms_at(core::instant_of(Clock::now())).rules->options; }
 
   // The delay of a call that began now.
   aio::duration delay() { return state_.terms_at(core::instant_of(Clock::now())).delay; }
