@@ -42,7 +42,7 @@ breaker_state::breaker_state(circuit_breaker_options options)
   publish();
 }
 
-breaker_state::entry breaker_state::enter(core::instant now) {
+breaker_state::entry breaker_state::enter(core::instant now, std::optional<breaker_change>* change) {
   if (const auto left = surely_open_for(now)) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return {false, 0, left, std::nullopt};
@@ -50,19 +50,28 @@ breaker_state::entry breaker_state::enter(core::instant now) {
   const std::lock_guard lock(mutex_);
   const auto made = machine_.enter(now);
   note(made.transition);
+  report(made.transition, now, change);
   return made;
 }
 
-void breaker_state::settle(const core::ended_call& call) {
+void breaker_state::settle(const core::ended_call& call, std::optional<breaker_change>* change) {
   const std::lock_guard lock(mutex_);
-  note(machine_.settle(call));
+  const auto transition = machine_.settle(call);
+  note(transition);
   publish();
+  report(transition, call.now, change);
+}
+
+void breaker_state::report(const std::optional<core::circuit_transition>& t, core::instant now,
+                           std::optional<breaker_change>* to) const {
+  if (t && to != nullptr) to->emplace(breaker_change{*t, machine_.statistics(now), machine_.options()});
 }
 
 void breaker_state::reconfigure(const circuit_breaker_options& options) {
   const auto wanted = machine_options(options);
   const std::lock_guard lock(mutex_);
   machine_.reconfigure(wanted);
+  revision_.fetch_add(1, std::memory_order_relaxed);
   publish();
 }
 

@@ -22,4 +22,15 @@ std::string_view name_of(event_kind k) {
   return "unknown";
 }
 
+double fact_or(const event& e, std::string_view name, double otherwise) {
+  for (const fact& f : e.facts) {
+    if (f.name == name) return f.value;
+  }
+  return otherwise;
+}
+
+void observers::on_event(const event& e) noexcept {
+  for (observer* o : all_) o->on_event(e);
+}
+
 }  // namespace dspu::aio

@@ -13,16 +13,17 @@ bool is_aborted(const std::exception_ptr& error) {
   return error && outcome(error).code() == asio::error::operation_aborted;
 }
 
-void run::tell_observer(event_kind kind, std::string_view policy, std::string_view reason,
-                        std::initializer_list<fact> facts, const std::exception_ptr& error) const {
+void run::tell_observer(event_kind kind, std::string_view policy, std::string_view reason, std::string_view state,
+                        std::span<const fact> facts, const std::exception_ptr& error) const {
   context.observer->on_event({.kind = kind,
                               .pipeline = context.pipeline,
                               .policy = policy,
                               .reason = reason,
+                              .state = state,
                               .at = context.clock(),
                               .call = context.call,
                               .attempt = context.attempt,
-                              .facts = {facts.begin(), facts.size()},
+                              .facts = facts,
                               .error = error});
 }
 

@@ -19,6 +19,31 @@ const breaker_options& checked(const breaker_options& o) {
 
 }  // namespace
 
+const char* name_of(circuit_state s) {
+  switch (s) {
+    case circuit_state::closed: return "closed";
+    case circuit_state::open: return "open";
+    case circuit_state::half_open: return "half_open";
+    case circuit_state::isolated: return "isolated";
+  }
+  return "unknown";
+}
+
+const char* name_of(circuit_cause c) {
+  switch (c) {
+    case circuit_cause::by_hand: return "by_hand";
+    case circuit_cause::failures: return "failures";
+    case circuit_cause::failure_rate: return "failure_rate";
+    case circuit_cause::slow_rate: return "slow_rate";
+    case circuit_cause::server_asked: return "server_asked";
+    case circuit_cause::timeout_over: return "timeout_over";
+    case circuit_cause::probe_failed: return "probe_failed";
+    case circuit_cause::probe_slow: return "probe_slow";
+    case circuit_cause::probes_succeeded: return "probes_succeeded";
+  }
+  return "unknown";
+}
+
 breaker_machine::breaker_machine(const breaker_options& options)
     : options_(checked(options)), window_(options.window.extent()), probes_(places_for(options)) {}
 
@@ -28,7 +53,7 @@ admission breaker_machine::enter(instant now) {
 
   if (state_ == circuit_state::open && now >= open_until_) {
     successes_ = 0;
-    a.transition = move_to(circuit_state::half_open);
+    a.transition = move_to(circuit_state::half_open, circuit_cause::timeout_over);
     a.generation = generation_;
   }
   if (state_ == circuit_state::half_open) {
@@ -62,8 +87,8 @@ std::optional<circuit_transition> breaker_machine::settle_closed(const ended_cal
   window_.record(call.now, failed, is_slow(call));
 
   const auto named = named_by(call);
-  if (threshold_reached()) return open(call.now, break_time(), named);
-  if (named) return open(call.now, duration{0}, named);
+  if (const auto cause = threshold_reached()) return open(call.now, break_time(), named, *cause);
+  if (named) return open(call.now, duration{0}, named, circuit_cause::server_asked);
   return std::nullopt;
 }
 
@@ -73,32 +98,33 @@ std::optional<circuit_transition> breaker_machine::settle_probe(const ended_call
   if (call.v == verdict::failure) last_failure_ = call.now;
   if (call.v == verdict::failure || is_slow(call)) {
     ++reopenings_;
-    return open(call.now, break_time(), named_by(call));
+    const bool failed = call.v == verdict::failure;
+    return open(call.now, break_time(), named_by(call), failed ? circuit_cause::probe_failed : circuit_cause::probe_slow);
   }
   if (++successes_ < options_.success_threshold) return std::nullopt;
-  return close_now();
+  return close_now(circuit_cause::probes_succeeded);
 }
 
 std::optional<circuit_transition> breaker_machine::reset() {
   last_failure_.reset();
-  if (state_ != circuit_state::closed) return close_now();
-  close_now();
+  if (state_ != circuit_state::closed) return close_now(circuit_cause::by_hand);
+  close_now(circuit_cause::by_hand);
   return std::nullopt;
 }
 
 std::optional<circuit_transition> breaker_machine::close() {
   if (state_ == circuit_state::closed) return std::nullopt;
-  return close_now();
+  return close_now(circuit_cause::by_hand);
 }
 
 std::optional<circuit_transition> breaker_machine::isolate() {
   if (state_ == circuit_state::isolated) return std::nullopt;
-  return move_to(circuit_state::isolated);
+  return move_to(circuit_state::isolated, circuit_cause::by_hand);
 }
 
 std::optional<circuit_transition> breaker_machine::force_open(instant until) {
   if (state_ == circuit_state::isolated) return std::nullopt;
-  if (state_ != circuit_state::open) return open(until, duration{0}, std::nullopt);
+  if (state_ != circuit_state::open) return open(until, duration{0}, std::nullopt, circuit_cause::by_hand);
   opened_at_ = named_until_ = open_until_ = until;
   return std::nullopt;
 }
@@ -146,13 +172,15 @@ bool breaker_machine::is_slow(const ended_call& call) const {
   return limit && call.now > add_saturating(call.started, *limit);
 }
 
-bool breaker_machine::threshold_reached() const {
-  if (options_.failure_threshold > 0 && failures_ >= options_.failure_threshold) return true;
-  if (!window_) return false;
+std::optional<circuit_cause> breaker_machine::threshold_reached() const {
+  if (options_.failure_threshold > 0 && failures_ >= options_.failure_threshold) return circuit_cause::failures;
+  if (!window_) return std::nullopt;
   const auto& w = options_.window;
   const outcome_counts counts = window_.counts();
-  if (counts.calls < std::min(w.min_calls, w.calls.value_or(w.min_calls))) return false;
-  return counts.failure_rate() >= w.failure_rate || (w.slow_call && counts.slow_rate() >= w.slow_rate);
+  if (counts.calls < std::min(w.min_calls, w.calls.value_or(w.min_calls))) return std::nullopt;
+  if (counts.failure_rate() >= w.failure_rate) return circuit_cause::failure_rate;
+  if (w.slow_call && counts.slow_rate() >= w.slow_rate) return circuit_cause::slow_rate;
+  return std::nullopt;
 }
 
 duration breaker_machine::break_time() const {
@@ -169,22 +197,23 @@ std::optional<instant> breaker_machine::named_by(const ended_call& call) const {
   return add_saturating(call.now, wish);
 }
 
-circuit_transition breaker_machine::open(instant now, duration at_least, std::optional<instant> named) {
+circuit_transition breaker_machine::open(instant now, duration at_least, std::optional<instant> named,
+                                         circuit_cause cause) {
   opened_at_ = now;
   named_until_ = named.value_or(now);
   open_until_ = std::max(add_saturating(now, at_least), named_until_);
   ++opened_;
-  return move_to(circuit_state::open);
+  return move_to(circuit_state::open, cause);
 }
 
-circuit_transition breaker_machine::close_now() {
+circuit_transition breaker_machine::close_now(circuit_cause cause) {
   failures_ = successes_ = reopenings_ = 0;
   window_.clear();
-  return move_to(circuit_state::closed);
+  return move_to(circuit_state::closed, cause);
 }
 
-circuit_transition breaker_machine::move_to(circuit_state next) {
-  const circuit_transition t{state_, next};
+circuit_transition breaker_machine::move_to(circuit_state next, circuit_cause cause) {
+  const circuit_transition t{state_, next, cause};
   state_ = next;
   ++generation_;
   probes_.clear();

@@ -19,6 +19,10 @@ namespace dspu::aio {
 class observer;
 class retry_budget;
 
+namespace detail {
+struct call_record;
+}
+
 enum class cancel_reason {
   caller,   // whoever awaits the call
   timeout,  // a timeout of the pipeline: its time is over
@@ -49,6 +53,8 @@ struct call_context {
   std::string_view pipeline = {};
   // Tells the calls of one observer apart.
   std::uint64_t call = 0;
+  // What is kept of the call for the observer.
+  detail::call_record* record = nullptr;
   // The policies' clock.
   core::instant (*clock)() = clock_reading<std::chrono::steady_clock>;
 

@@ -39,6 +39,8 @@ class breaker_stage;
 template <class Clock>
 class basic_circuit_breaker {
  public:
+  using options_type = circuit_breaker_options;
+
   // The right to make one call. Settle it once; destroyed unsettled, it counts as ignored.
   class permit {
    public:
@@ -63,16 +65,18 @@ class basic_circuit_breaker {
     void success() { settle(verdict::success); }
     void failure() { settle(verdict::failure); }
     // Settling again, or settling what was refused, does nothing. A failure may ask us to stay away for so long.
-    void settle(verdict v, std::optional<duration> retry_after = std::nullopt) {
-      auto* breaker = std::exchange(breaker_, nullptr);
-      if (breaker == nullptr) return;
-      if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
-      breaker->state_.settle({generation_, v, started_, now(), retry_after});
-      breaker->state_.deliver();
-    }
+    void settle(verdict v, std::optional<duration> retry_after = std::nullopt) { settle(v, retry_after, nullptr); }
 
    private:
     friend class basic_circuit_breaker;
+    friend class detail::breaker_stage<Clock>;
+    void settle(verdict v, std::optional<duration> retry_after, std::optional<detail::breaker_change>* change) {
+      auto* breaker = std::exchange(breaker_, nullptr);
+      if (breaker == nullptr) return;
+      if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
+      breaker->state_.settle({generation_, v, started_, now(), retry_after}, change);
+      breaker->state_.deliver();
+    }
     permit(basic_circuit_breaker* breaker, std::uint64_t generation, core::instant started)
         : breaker_(breaker), generation_(generation), started_(started) {}
     explicit permit(std::optional<duration> retry_after) : retry_after_(retry_after) {}
@@ -96,7 +100,7 @@ class basic_circuit_breaker {
   awaitable<awaited_t<F, Args...>> call(F fn, Args... args);
 
   // Asks for the right to make a call without calling anything: `if (auto p = breaker.try_permit()) …`. Never suspends.
-  permit try_permit();
+  permit try_permit() { return admit(nullptr); }
 
   template <class F>
   decorated<basic_circuit_breaker, std::decay_t<F>> operator()(F&& fn) {
@@ -135,6 +139,11 @@ class basic_circuit_breaker {
   // Throws: std::invalid_argument as the constructor does; then nothing has changed.
   void reconfigure(const circuit_breaker_options& options) { state_.reconfigure(options); }
   circuit_breaker_options options() const { return state_.options(); }
+  // How often that was done.
+  std::uint64_t revision() const { return state_.revision(); }
+  // Whether it decides as a new one would: closed, nothing counted (a window of calls never forgets, one of time does),
+  // nothing left to tell. Calls let in while closed, and still under way, are not looked at.
+  bool is_fresh() const { return state_.is_fresh(now()); }
 
   circuit_breaker_statistics statistics() const { return state_.statistics(now()); }
   // Open turns half-open on a call, not by itself.
@@ -157,6 +166,8 @@ class basic_circuit_breaker {
   static constexpr core::instant unknown = core::instant::max();
   static core::instant now() { return core::instant_of(Clock::now()); }
 
+  permit admit(std::optional<detail::breaker_change>* change);
+
   template <class How>
   void change(const How& how) {
     state_.change(how);
@@ -173,12 +184,12 @@ class basic_circuit_breaker {
 using circuit_breaker = basic_circuit_breaker<std::chrono::steady_clock>;
 
 template <class Clock>
-auto basic_circuit_breaker<Clock>::try_permit() -> permit {
+auto basic_circuit_breaker<Clock>::admit(std::optional<detail::breaker_change>* change) -> permit {
   if (const auto closed = state_.enter_closed()) {
     return permit(this, closed->generation, closed->timed ? now() : unknown);
   }
   const auto started = now();
-  const auto entry = state_.enter(started);
+  const auto entry = state_.enter(started, change);
   state_.deliver();
   return entry.admitted ? permit(this, entry.generation, started) : permit(entry.retry_after);
 }

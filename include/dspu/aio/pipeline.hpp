@@ -45,14 +45,18 @@ std::string describe(const std::vector<stage_facts>& stages);
 struct watch {
   aio::observer* observer;
   std::string name;
+  classifier judge;
 };
 
 // The call gets a number of its own.
-void begin_watching(call_context& context, const watch& w);
+void begin_watching(call_context& context, const watch& w, call_record& record);
 
 // Keeps the name of a pipeline that may be gone before the call is over, and tells of its end.
-template <class T>
-awaitable<T> watched([[maybe_unused]] std::shared_ptr<const watch> w, call_context context, awaitable<T> running) {
+template <class T, class Held, class F, class... Args>
+awaitable<T> watched(std::shared_ptr<const watch> w, call_context context, Held stages, F fn, Args... args) {
+  call_record record{w->judge};
+  begin_watching(context, *w, record);
+  auto running = run_through(std::move(stages), context, std::move(fn), std::move(args)...);
   const run r(std::move(context), nullptr);
   const auto began = r.context.clock();
   result_slot<T> result;
@@ -107,9 +111,10 @@ class pipeline {
   }
 
   // The same pipeline, with somebody who is told of all its decisions under this name. The observer must outlive it.
-  pipeline observed_by(observer& o, std::string name) const {
+  // `judge` says which ends are called a success and which a failure; it decides nothing else.
+  pipeline observed_by(observer& o, std::string name, classifier judge = nullptr) const {
     pipeline copy = *this;
-    copy.watch_ = std::make_shared<const detail::watch>(detail::watch{&o, std::move(name)});
+    copy.watch_ = std::make_shared<const detail::watch>(detail::watch{&o, std::move(name), std::move(judge)});
     return copy;
   }
 
@@ -126,10 +131,12 @@ class pipeline {
   template <class Held, class F, class... Args>
   auto start(Held stages, call_context context, F fn, Args... args) const {
     context.clock = detail::clock_of<Stages...>;
-    if (watch_) detail::begin_watching(context, *watch_);
-    auto running = detail::run_through(std::move(stages), context, std::move(fn), std::move(args)...);
-    if (!watch_) return running;
-    return detail::watched(watch_, context, std::move(running));
+    using call_type = decltype(detail::run_through(stages, context, fn, args...));
+    if (watch_) {
+      using T = typename detail::awaited<call_type>::type;
+      return detail::watched<T>(watch_, std::move(context), std::move(stages), std::move(fn), std::move(args)...);
+    }
+    return detail::run_through(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
   }
 
   std::tuple<const Stages*...> refs() const {

@@ -112,6 +112,11 @@ class breaker_machine {
   std::int64_t failures_seen() const { return std::max(failures_, window_.counts().failures); }
   // Whether a success changes anything while it is closed.
   bool notes_successes() const { return failures_ > 0 || window_; }
+  // Whether it decides as a new one would, whatever comes: closed, and nothing counted. last_failure_time() and the
+  // sums over its life do not matter.
+  bool is_fresh(instant now) const {
+    return state_ == circuit_state::closed && failures_ == 0 && window_.counts(now).calls == 0;
+  }
   const breaker_options& options() const { return options_; }
   breaker_statistics statistics(instant now) const;
 
@@ -119,12 +124,12 @@ class breaker_machine {
   std::optional<circuit_transition> settle_closed(const ended_call& call);
   std::optional<circuit_transition> settle_probe(const ended_call& call);
   bool is_slow(const ended_call& call) const;
-  bool threshold_reached() const;
+  std::optional<circuit_cause> threshold_reached() const;
   duration break_time() const;
   std::optional<instant> named_by(const ended_call& call) const;
-  circuit_transition open(instant now, duration at_least, std::optional<instant> named);
-  circuit_transition close_now();
-  circuit_transition move_to(circuit_state next);
+  circuit_transition open(instant now, duration at_least, std::optional<instant> named, circuit_cause cause);
+  circuit_transition close_now(circuit_cause cause);
+  circuit_transition move_to(circuit_state next, circuit_cause cause);
 
   breaker_options options_;
   outcome_window window_;

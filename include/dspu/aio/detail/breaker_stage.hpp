@@ -11,6 +11,11 @@ namespace dspu::aio::detail {
 
 stage_facts facts_of(const breaker_state& breaker);
 
+// For an observer: a change, and a call that was refused, or would have been.
+void tell_of_change(const run& r, const breaker_change& change);
+void tell_of_refusal(const run& r, event_kind kind, const core::breaker_statistics& now,
+                     std::optional<duration> retry_after, const std::exception_ptr& error = nullptr);
+
 template <class Clock>
 class breaker_stage : public stage_defaults {
  public:
@@ -25,11 +30,15 @@ class breaker_stage : public stage_defaults {
 
     entry enter(run& r, std::size_t) {
       starts_ = r.starts;
-      permit_.emplace(breaker_->try_permit());
+      if (r.observed()) {
+        ask_and_tell(r);
+      } else {
+        permit_.emplace(breaker_->try_permit());
+      }
       if (state().events_pending()) return entry::wait;
-      return *permit_ ? entry::go : r.refuse(refusal());
+      return *permit_ ? entry::go : r.refuse(refusal(r));
     }
-    awaitable<void> wait(run&) { return tell_and_go(); }
+    awaitable<void> wait(run& r) { return tell_and_go(r); }
 
     bool plain() const {
       return !state().classify() && permit_->success_changes_nothing();
@@ -40,20 +49,39 @@ class breaker_stage : public stage_defaults {
       const bool not_ours = r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value());
       const auto came_to = e.view();
       const auto v = not_ours ? verdict::ignored : state().judge(came_to);
-      permit_->settle(v, state().retry_after(v, came_to));
+      const auto stay_away = state().retry_after(v, came_to);
+      if (r.observed()) {
+        std::optional<breaker_change> change;
+        permit_->settle(v, stay_away, &change);
+        if (change) tell_of_change(r, *change);
+      } else {
+        permit_->settle(v, stay_away);
+      }
       return state().events_pending() ? next::attend : next::up;
     }
     awaitable<void> attend(run&, ending) { return state().deliver_async(); }
 
    private:
     breaker_state& state() const { return breaker_->state_; }
-    std::exception_ptr refusal() const {
-      return std::make_exception_ptr(state().refusal(permit_->retry_after()));
+    void ask_and_tell(const run& r) {
+      std::optional<breaker_change> change;
+      permit_.emplace(breaker_->admit(&change));
+      if (change) tell_of_change(r, *change);
+      if (permit_->generation_ == core::breaker_machine::no_generation) {
+        tell_of_refusal(r, event_kind::shadowed, breaker_->statistics(), std::nullopt);
+      }
     }
-    awaitable<void> tell_and_go() {
+    std::exception_ptr refusal(const run& r) const {
+      auto error = std::make_exception_ptr(state().refusal(permit_->retry_after()));
+      if (r.observed()) {
+        tell_of_refusal(r, event_kind::refused, breaker_->statistics(), permit_->retry_after(), error);
+      }
+      return error;
+    }
+    awaitable<void> tell_and_go(const run& r) {
       auto telling = state().deliver_async();
       co_await std::move(telling);
-      if (!*permit_) std::rethrow_exception(refusal());
+      if (!*permit_) std::rethrow_exception(refusal(r));
     }
 
     basic_circuit_breaker<Clock>* breaker_;

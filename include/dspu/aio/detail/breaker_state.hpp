@@ -13,6 +13,13 @@
 
 namespace dspu::aio::detail {
 
+// For those who tell of it: what an entry or a result changed, and how things stood right after.
+struct breaker_change {
+  core::circuit_transition transition;
+  core::breaker_statistics after;
+  core::breaker_options options;
+};
+
 class breaker_state {
  public:
   using entry = core::admission;
@@ -29,7 +36,7 @@ class breaker_state {
     if ((word & closed_bit) == 0) return std::nullopt;
     return closed_entry{word >> word_shift, (word & timed_bit) != 0};
   }
-  entry enter(core::instant now);
+  entry enter(core::instant now, std::optional<breaker_change>* change = nullptr);
   // How long it stays open, if it is. Readable without the lock; at worst a little old.
   std::optional<duration> surely_open_for(core::instant now) const {
     if ((word_.load(std::memory_order_acquire) & open_bit) == 0) return std::nullopt;
@@ -42,7 +49,7 @@ class breaker_state {
   bool success_changes_nothing(std::uint64_t generation) const {
     return (word_.load(std::memory_order_acquire) & ~timed_bit) == (generation << word_shift | closed_bit | clean_bit);
   }
-  void settle(const core::ended_call& call);
+  void settle(const core::ended_call& call, std::optional<breaker_change>* change = nullptr);
 
   // Changes made by hand: `how` is called with the machine, under the lock.
   template <class How>
@@ -74,6 +81,12 @@ class breaker_state {
   }
   core::breaker_statistics statistics(core::instant now) const;
   circuit_breaker_options options() const;
+  // As new, and no event left to be told of.
+  bool is_fresh(core::instant now) const {
+    const std::lock_guard lock(mutex_);
+    return machine_.is_fresh(now) && events_.empty() && !delivering_;
+  }
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::uint64_t closed_bit = 1;
@@ -83,6 +96,8 @@ class breaker_state {
   static constexpr int word_shift = 4;
 
   void note(std::optional<core::circuit_transition> t);
+  void report(const std::optional<core::circuit_transition>& t, core::instant now,
+              std::optional<breaker_change>* to) const;
   void publish();
   std::optional<core::circuit_transition> next_event();
   void end_delivery();
@@ -95,6 +110,7 @@ class breaker_state {
   std::atomic<std::uint64_t> word_{0};  // generation and the four bits above
   std::atomic<std::int64_t> open_until_{0};
   std::atomic<bool> events_pending_{false};
+  std::atomic<std::uint64_t> revision_{0};
   // Refusals that the machine did not hear of. On a line of its own: those refused do not slow down those who ask.
   alignas(64) std::atomic<std::int64_t> refused_{0};
 };

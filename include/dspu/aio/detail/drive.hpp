@@ -10,6 +10,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <concepts>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -152,12 +153,19 @@ inline bool is_cancelled(const asio::cancellation_state& state) {
   return state.cancelled() != asio::cancellation_type::none;
 }
 
+// What is kept of a call that somebody is told of.
+struct call_record {
+  const classifier& judge;
+  std::atomic<std::int64_t> attempts{0};  // several may end at once
+};
+
 void tell_of_attempt(const run& r, ending e, core::instant began);
+// Requires: r.context.record.
 void tell_of_call(const run& r, ending e, core::instant began);
 
-// What a stage that surrounds makes of an operation: not an attempt of its own, but any number of them.
+// Whether it is the operation itself, not what is inside of a stage that surrounds.
 template <class F>
-concept runs_attempts = requires(F& fn, run& r) { fn.counts_in(r); };
+inline constexpr bool is_attempt = true;
 
 template <bool Again, class F, class... Args>
 auto start_operation(const call_context& context, F& fn, Args&... args) {
@@ -172,7 +180,7 @@ template <class T, class... Held, class F, class... Args>
 awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self, F fn,
                    Args... args) {
   run r(std::move(context), self);
-  if constexpr (runs_attempts<F>) fn.counts_in(r);
+  if constexpr (!is_attempt<F>) fn.counts_in(r);
   session_stack<Held...> stack(stages);
   result_slot<T> result;
   for (;;) {
@@ -189,8 +197,8 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
       }
     }
     if (e == entry::go) {
-      if constexpr (!runs_attempts<F>) ++r.starts;
-      const auto began = r.observed() ? r.context.clock() : core::instant{};
+      if constexpr (is_attempt<F>) ++r.starts;
+      const auto began = is_attempt<F> && r.observed() ? r.context.clock() : core::instant{};
       try {
         auto op = start_operation<any_reruns<Held...>>(r.context, fn, args...);
         if constexpr (std::is_void_v<T>) {
@@ -202,7 +210,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
       } catch (...) {
         result.fail(std::current_exception());
       }
-      if (!runs_attempts<F> && r.observed()) tell_of_attempt(r, ending(result), began);
+      if (is_attempt<F> && r.observed()) tell_of_attempt(r, ending(result), began);
       if (!may_hold_failure<T> && result.has_value() && r.interrupted == run::nobody && stack.plain()) {
         stack.succeed(r);
         co_return result.take();
@@ -279,8 +287,8 @@ awaitable<T> drive_apart(std::tuple<Held...> stages, call_context context, F fn,
 template <class T, class F, class... Args>
 awaitable<T> run_alone(call_context context, F fn, Args... args) {
   run r(std::move(context), nullptr);
-  if constexpr (runs_attempts<F>) fn.counts_in(r);
-  const bool tells = !runs_attempts<F> && r.observed();
+  if constexpr (!is_attempt<F>) fn.counts_in(r);
+  const bool tells = is_attempt<F> && r.observed();
   const auto began = tells ? r.context.clock() : core::instant{};
   result_slot<T> result;
   try {
@@ -351,6 +359,9 @@ struct surrounded {
   }
 };
 
+template <class T, class Around, class Inner, class F, class... Args>
+inline constexpr bool is_attempt<surrounded<T, Around, Inner, F, Args...>> = false;
+
 // Runs an operation through all stages: in one coroutine between any two that surround.
 template <class T, class... Held, class F, class... Args>
 awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
@@ -395,13 +406,27 @@ auto first_clock() {
 template <class... Held>
 inline constexpr auto clock_of = clock_reading<typename decltype(first_clock<stage_type<Held>...>())::type>;
 
+template <class Held, class... Args>
+auto stage_for_call(const Held& held, const Args&... args) {
+  if constexpr (stage_type<Held>::looks_at_arguments) {
+    return stage_in(held).for_call(args...);
+  } else {
+    return held;
+  }
+}
+
 // The same, for whatever the operation gives.
 template <class... Held, class F, class... Args>
 auto run_through(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
   using T = typename decltype(result_through(stages, fn, args...))::type;
   static_assert((stage_type<Held>::template accepts<T> && ...), "a policy in the row is for another type of result");
   context.clock = clock_of<Held...>;
-  return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
+  if constexpr ((stage_type<Held>::looks_at_arguments || ...)) {
+    auto for_call = std::apply([&](const Held&... s) { return std::tuple(stage_for_call(s, args...)...); }, stages);
+    return run_stages<T>(std::move(for_call), std::move(context), std::move(fn), std::move(args)...);
+  } else {
+    return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
+  }
 }
 
 }  // namespace dspu::aio::detail

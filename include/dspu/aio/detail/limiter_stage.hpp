@@ -30,7 +30,11 @@ class limiter_stage : public stage_defaults {
     entry enter(run& r, std::size_t) {
       run_ = &r;
       starts_ = r.starts;
-      taken_ = limiter_->state_->try_take(1, limiter_->now(), true, r.context.deadline);
+      if (r.observed() && limiter_->state_->shadow) {
+        taken_ = take_and_tell(r);
+      } else {
+        taken_ = limiter_->state_->try_take(1, limiter_->now(), true, r.context.deadline);
+      }
       return taken_ ? entry::go : entry::wait;
     }
     awaitable<void> wait(run& r) { return wait_in_line(r); }
@@ -42,6 +46,15 @@ class limiter_stage : public stage_defaults {
     }
 
    private:
+    bool take_and_tell(const run& r) {
+      const auto now = limiter_->now();
+      const auto ready = limiter_->state_->take_as_shadow(1, now, r.context.deadline);
+      if (ready > now) {
+        r.tell(event_kind::shadowed, "rate_limiter", ready > r.context.deadline ? "deadline" : "tokens",
+               {{"seconds", in_seconds(ready - now)}, {"tokens", limiter_->tokens()}});
+      }
+      return true;
+    }
     awaitable<void> wait_in_line(run& r) {
       const auto began = r.observed() ? r.context.clock() : core::instant{};
       acquire_options options;
@@ -52,18 +65,34 @@ class limiter_stage : public stage_defaults {
         co_await std::move(waiting);
       } catch (const deadline_error& e) {
         refused = std::make_exception_ptr(deadline_error(e.needed(), e.remaining(), r.context.last_error));
-        r.tell(event_kind::refused, "rate_limiter", "deadline",
-               {{"needed", in_seconds(e.needed())}, {"remaining", in_seconds(e.remaining())}}, refused);
+        if (r.observed()) tell_of_refusal(r, e, refused);
       } catch (const queue_full_error& e) {
-        r.tell(event_kind::refused, "rate_limiter", "queue_full", {{"limit", static_cast<double>(e.limit())}});
+        if (r.observed()) tell_of_refusal(r, e, std::current_exception());
         throw;
       }
       if (refused) std::rethrow_exception(refused);
       taken_ = true;
       if (r.observed()) {
         r.tell(event_kind::waited, "rate_limiter", "tokens",
-               {{"seconds", in_seconds(r.context.clock() - began)}, {"tokens", limiter_->tokens()}});
+               {{"seconds", in_seconds(r.context.clock() - began)},
+                {"tokens", limiter_->tokens()},
+                {"waiting", static_cast<double>(limiter_->waiters())}});
       }
+    }
+    void tell_of_refusal(const run& r, const deadline_error& e, const std::exception_ptr& error) const {
+      r.tell(event_kind::refused, "rate_limiter", "deadline",
+             {{"needed", in_seconds(e.needed())},
+              {"remaining", in_seconds(e.remaining())},
+              {"tokens", limiter_->tokens()},
+              {"waiting", static_cast<double>(limiter_->waiters())}},
+             error);
+    }
+    void tell_of_refusal(const run& r, const queue_full_error& e, const std::exception_ptr& error) const {
+      r.tell(event_kind::refused, "rate_limiter", "queue_full",
+             {{"limit", static_cast<double>(e.limit())},
+              {"tokens", limiter_->tokens()},
+              {"waiting", static_cast<double>(limiter_->waiters())}},
+             error);
     }
     void give_back_if_unused() {
       if (std::exchange(taken_, false) && run_->starts == starts_) limiter_->state_->give_back(1);

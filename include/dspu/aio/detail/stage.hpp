@@ -21,6 +21,7 @@
 #include <exception>
 #include <initializer_list>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -97,12 +98,17 @@ struct run {
   // Tells the observer, if there is one. Where the facts cost something to find, ask observed() first.
   void tell(event_kind kind, std::string_view policy, std::string_view reason, std::initializer_list<fact> facts = {},
             const std::exception_ptr& error = nullptr) const {
-    if (observed()) tell_observer(kind, policy, reason, facts, error);
+    if (observed()) tell_observer(kind, policy, reason, {}, {facts.begin(), facts.size()}, error);
+  }
+  // The same of something that has a state, such as a circuit breaker.
+  void tell_with_state(event_kind kind, std::string_view policy, std::string_view reason, std::string_view state,
+                       std::span<const fact> facts, const std::exception_ptr& error = nullptr) const {
+    if (observed()) tell_observer(kind, policy, reason, state, facts, error);
   }
 
  private:
-  void tell_observer(event_kind kind, std::string_view policy, std::string_view reason,
-                     std::initializer_list<fact> facts, const std::exception_ptr& error) const;
+  void tell_observer(event_kind kind, std::string_view policy, std::string_view reason, std::string_view state,
+                     std::span<const fact> facts, const std::exception_ptr& error) const;
 };
 
 inline double in_seconds(duration d) { return std::chrono::duration<double>(d).count(); }
@@ -128,6 +134,8 @@ struct stage_defaults {
   // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it. All runs
   // must be on one serial executor, and have ended when that returns.
   static constexpr bool surrounds = false;
+  // Depends on the call's arguments: for_call(args…) gives the stage that stands in its place.
+  static constexpr bool looks_at_arguments = false;
   // Whether it can deal with results of that type.
   template <class T>
   static constexpr bool accepts = true;

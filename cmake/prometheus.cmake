@@ -1,0 +1,10 @@
+# Whether to build dspu::prometheus. At top level: if its library is there and can be linked.
+set(dspu_prometheus_default OFF)
+if(PROJECT_IS_TOP_LEVEL AND DSPU_BUILD_AIO)
+  find_package(prometheus-cpp CONFIG QUIET)
+  set(dspu_prometheus_default ${prometheus-cpp_FOUND})
+endif()
+option(DSPU_BUILD_PROMETHEUS "Build dspu::prometheus (needs prometheus-cpp)" ${dspu_prometheus_default})
+if(DSPU_BUILD_PROMETHEUS AND DSPU_BUILD_AIO)
+  find_package(prometheus-cpp CONFIG REQUIRED)
+endif()
