@@ -2,6 +2,7 @@
 
 #include "floors.hpp"
 
+#include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/clocks.hpp"
 #include "dspu/aio/gather.hpp"
@@ -286,6 +287,14 @@ sample all_five_in_a_row(std::int64_t n, int hint) {
   return on_loop(hint, await_each(n, step));
 }
 
+sample all_five_erased(std::int64_t n, int hint) {
+  aio::rate_limiter limiter{generous};
+  aio::circuit_breaker breaker;
+  const aio::any_policy row = aio::timeout(1s) | aio::retry() | breaker | limiter;
+  auto step = [&] { return row.call(ready); };
+  return on_loop(hint, await_each(n, step));
+}
+
 // ---- gather ----
 
 template <class F>
@@ -430,6 +439,9 @@ constexpr item all_items[] = {
      [](std::int64_t n) { return all_five_in_a_row(n, any_threads); }},
     {"five policies, a pipeline, one thread", "all in one frame by hand", 1.3, 100'000, true, floor_all_five,
      [](std::int64_t n) { return all_five_in_a_row(n, one_thread); }},
+    {"five policies, an any_policy, one thread", "the same as a pipeline", 0, 100'000, true,
+     [](std::int64_t n) { return all_five_in_a_row(n, one_thread); },
+     [](std::int64_t n) { return all_five_erased(n, one_thread); }},
     {"gather 64, ready", sixty_four_workers, 1.5, 200'000, true,
      [](std::int64_t n) { return floor_gather(n, any_threads, ready); },
      [](std::int64_t n) { return gather(n, any_threads, ready); }},

@@ -2,17 +2,38 @@
 
 namespace dspu::aio {
 
+namespace {
+
+core::bulkhead_options machine_options(const bulkhead_options& o) {
+  return {.limit = o.limit, .max_queue = o.max_queue};
+}
+
+}  // namespace
+
 bulkhead::bulkhead(const bulkhead_options& options)
-    : places_(std::make_shared<detail::places>(
-          core::bulkhead_options{.limit = options.limit, .max_queue = options.max_queue})),
-      shadow_(options.shadow) {}
+    : places_(std::make_shared<detail::places>(machine_options(options))), shadow_(options.shadow) {}
+
+void bulkhead::reconfigure(const bulkhead_options& options) {
+  places_->reconfigure(machine_options(options));
+  shadow_ = options.shadow;
+  if (options.shadow) places_->release_waiters();
+  revision_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bulkhead_options bulkhead::options() const {
+  const auto now = places_->snapshot();
+  return {.limit = now.limit(), .max_queue = now.max_queue(), .shadow = shadow_};
+}
 
 namespace detail {
 
 stage_facts bulkhead_stage::facts() const {
   const auto now = bulkhead_->places_->snapshot();
   return {.policy = "bulkhead",
-          .text = std::to_string(now.limit()) + " at once, " + std::to_string(now.max_queue()) + " waiting"};
+          .text = std::to_string(now.limit()) + " at once, " + std::to_string(now.max_queue()) + " waiting",
+          .refuses_without_hint = !bulkhead_->shadow_,
+          .state = bulkhead_,
+          .holds_places = true};
 }
 
 entry bulkhead_stage::session::enter(run& r, std::size_t) {

@@ -71,6 +71,7 @@ void breaker_state::reconfigure(const circuit_breaker_options& options) {
   const auto wanted = machine_options(options);
   const std::lock_guard lock(mutex_);
   machine_.reconfigure(wanted);
+  revision_.fetch_add(1, std::memory_order_relaxed);
   publish();
 }
 

@@ -23,6 +23,7 @@ class policy_category final : public boost::system::error_category {
       case errc::bulkhead_full: return "too many calls are under way";
       case errc::throttled: return "throttled";
       case errc::fault_injected: return "a fault was injected";
+      case errc::too_many_keys: return "too many keys are in use";
     }
     return "unknown dspu.aio error";
   }
@@ -32,7 +33,8 @@ class policy_category final : public boost::system::error_category {
     switch (static_cast<errc>(value)) {
       case errc::circuit_open: return make_error_condition(connection_refused);
       case errc::timed_out: return make_error_condition(boost::system::errc::timed_out);
-      case errc::queue_full: return make_error_condition(no_buffer_space);
+      case errc::queue_full:
+      case errc::too_many_keys: return make_error_condition(no_buffer_space);
       case errc::would_exceed_deadline: return make_error_condition(boost::system::errc::timed_out);
       case errc::bulkhead_full:
       case errc::throttled: return make_error_condition(device_or_resource_busy);
@@ -94,6 +96,9 @@ bulkhead_full_error::bulkhead_full_error(std::int64_t limit, std::int64_t waitin
             (std::to_string(limit) + " under way, " + std::to_string(waiting) + " waiting").c_str()),
       limit_(limit),
       waiting_(waiting) {}
+
+too_many_keys_error::too_many_keys_error(std::size_t limit)
+    : error(errc::too_many_keys, ("the limit is " + std::to_string(limit)).c_str()), limit_(limit) {}
 
 throttled_error::throttled_error(double probability)
     : error(errc::throttled, ("with probability " + std::to_string(probability)).c_str()), probability_(probability) {}

@@ -18,18 +18,22 @@ duration longest_lag(const rate_limiter_options& o) {
   return std::max<duration>(std::chrono::milliseconds{10}, 4 * interval);
 }
 
-core::token_buckets buckets_of(const rate_limiter_options& o, core::instant start) {
-  const auto count = 1 + o.also.size();
-  core::require(count <= core::token_buckets::most, "rate_limiter.also's size",
-                static_cast<std::int64_t>(o.also.size()), "at most 3");
-  std::array<core::token_bucket_options, core::token_buckets::most> all;
-  all[0] = {.rate = o.rate, .per = o.per, .capacity = o.capacity};
-  for (std::size_t i = 1; i < count; ++i) {
-    const bandwidth& b = o.also[i - 1];
-    all[i] = {.rate = b.rate, .per = b.per, .capacity = b.capacity};
+// All bandwidths, the first one first.
+struct bandwidths {
+  explicit bandwidths(const rate_limiter_options& o) : count(1 + o.also.size()) {
+    core::require(count <= core::token_buckets::most, "rate_limiter.also's size",
+                  static_cast<std::int64_t>(o.also.size()), "at most 3");
+    all[0] = {.rate = o.rate, .per = o.per, .capacity = o.capacity};
+    for (std::size_t i = 1; i < count; ++i) {
+      const bandwidth& b = o.also[i - 1];
+      all[i] = {.rate = b.rate, .per = b.per, .capacity = b.capacity};
+    }
   }
-  return {std::span(all.data(), count), start, longest_lag(o)};
-}
+  std::span<const core::token_bucket_options> span() const { return {all.data(), count}; }
+
+  std::array<core::token_bucket_options, core::token_buckets::most> all;
+  std::size_t count;
+};
 
 }  // namespace
 
@@ -43,7 +47,7 @@ limiter_state::limiter_state(const rate_limiter_options& options, instant start)
       shadow(options.shadow),
       counts_all(options.count_all),
       wake_interval_(options.wake_interval),
-      buckets_(buckets_of(options, start)),
+      buckets_(bandwidths(options).span(), start, longest_lag(options)),
       capacity_(buckets_.capacity()),
       locked_for_good_(options.shadow || !options.also.empty()) {
   open_lane(locked_for_good_ ? closed | look : 0);
@@ -227,11 +231,13 @@ void limiter_state::wake(std::uint64_t plan_number, const asio::execution_contex
 template <class Change>
 void limiter_state::change(const Change& apply) {
   refusals refused;
+  waiter_list due;
   {
     const session with_lock(*this);
     const auto at = now();
     grant_reserved(at);
     apply(at);
+    if (shadow) let_all_go(at, due);
     ahead_ = {};
     visit_in_order(nullptr, [&](const waiter*, const wait_request& r) {
       ahead_ += buckets_.amount_of(r.amount);
@@ -241,6 +247,7 @@ void limiter_state::change(const Change& apply) {
     plan(instant::min());
   }
   refused.complete();
+  due.complete(error_code{});
 }
 
 void limiter_state::give_back(double n) {
@@ -268,12 +275,58 @@ void limiter_state::drain(instant until) {
 
 void limiter_state::replace(const core::token_bucket_options& options, instant at) {
   buckets_.replace(0, options, at);
+  first_bucket_changed();
+  revision_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void limiter_state::first_bucket_changed() {
   capacity_.store(buckets_.capacity(), std::memory_order_relaxed);
   if (lanes_.size() < most_lanes) {
     open_lane(closed | look);
   } else {
-    locked_for_good_ = true;
+    out_of_lanes_ = locked_for_good_ = true;
   }
+}
+
+void limiter_state::reconfigure(const rate_limiter_options& options) {
+  const bandwidths wanted(options);
+  const duration lag = longest_lag(options);
+  change([&](instant at) {
+    const core::token_bucket before = buckets_.bucket(0);
+    buckets_.reconfigure(wanted.span(), at, lag);
+    const core::token_bucket& after = buckets_.bucket(0);
+    const bool same = before.rate() == after.rate() && before.per() == after.per() && before.capacity() == after.capacity();
+    if (!same) first_bucket_changed();
+    capacity_.store(buckets_.capacity(), std::memory_order_relaxed);
+    max_waiters = options.max_waiters;
+    shadow = options.shadow;
+    counts_all = options.count_all;
+    wake_interval_ = options.wake_interval;
+    locked_for_good_ = out_of_lanes_ || options.shadow || wanted.count > 1;
+  });
+  revision_.fetch_add(1, std::memory_order_relaxed);
+}
+
+rate_limiter_options limiter_state::options() const {
+  const std::lock_guard lock(mutex_);
+  const auto as_given = [this](std::size_t i) {
+    const auto& b = buckets_.bucket(i);
+    return bandwidth{.rate = b.rate(), .per = b.per(), .capacity = b.capacity()};
+  };
+  const bandwidth first = as_given(0);
+  rate_limiter_options o{.rate = first.rate, .per = first.per, .capacity = first.capacity};
+  o.wake_interval = wake_interval_;
+  o.max_waiters = max_waiters;
+  for (std::size_t i = 1; i < buckets_.count(); ++i) o.also.push_back(as_given(i));
+  o.shadow = shadow;
+  o.count_all = counts_all;
+  return o;
+}
+
+bool limiter_state::is_fresh(instant now) {
+  const session with_lock(*this);
+  grant_reserved(now);
+  return empty() && buckets_.full(now);
 }
 
 core::token_bucket limiter_state::bucket() const {

@@ -33,15 +33,6 @@ void places::leave() {
   going.complete(error_code{});
 }
 
-void places::set_limit(std::int64_t n) {
-  waiter_list going;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto more = machine_.set_limit(n); more > 0; --more) pop_front_into(going);
-  }
-  going.complete(error_code{});
-}
-
 core::bulkhead_machine places::snapshot() {
   const std::lock_guard lock(mutex_);
   return machine_;

@@ -5,12 +5,12 @@
 namespace dspu::aio::detail {
 
 entry retry_session::enter(run& r, std::size_t) {
-  machine_ = core::retry_machine(rules_->plan);
+  machine_ = core::retry_machine(numbers_->plan);
   outer_attempt_ = r.context.attempt;
   outer_budget_ = r.context.budget;
   budget_ = outer_budget_;
-  if (rules_->options.budget != nullptr) {
-    budget_ = rules_->options.budget;
+  if (rules_->functions().budget != nullptr) {
+    budget_ = rules_->functions().budget;
     budget_->deposit(r.context.clock());
   }
   begin_attempt(r);
@@ -47,6 +47,11 @@ next retry_session::leave(run& r, std::size_t level, ending e) {
   if (decision.reason == core::retry_reason::not_retryable) return give_up(r, core::name_of(decision.reason), e);
   if (budget_ != nullptr) budget_->record(verdict::failure, r.context.clock());
   if (!decision.again) return give_up(r, core::name_of(decision.reason), e);
+  if (numbers_->shadow) {
+    r.tell(event_kind::shadowed, "retry", core::name_of(decision.reason),
+           {{"attempt", static_cast<double>(failed_attempt_)}, {"delay", in_seconds(decision.delay)}}, e.error());
+    return next::up;
+  }
 
   r.context.last_error = e.error();
   const auto left = r.context.remaining();
@@ -54,7 +59,7 @@ next retry_session::leave(run& r, std::size_t level, ending e) {
     if (r.observed()) {
       r.tell(event_kind::retry_gave_up, "retry", "deadline",
              {{"attempt", static_cast<double>(failed_attempt_)},
-              {"max_attempts", static_cast<double>(rules_->plan.max_attempts)},
+              {"max_attempts", static_cast<double>(numbers_->plan.max_attempts)},
               {"delay", in_seconds(decision.delay)},
               {"remaining", in_seconds(left)}},
              e.error());
@@ -62,7 +67,7 @@ next retry_session::leave(run& r, std::size_t level, ending e) {
     e.fail(std::make_exception_ptr(deadline_error(decision.delay, left, r.context.last_error)));
     return next::up;
   }
-  if (budget_ != nullptr && !charge(r.context.clock())) return give_up(r, "budget_exhausted", e);
+  if (budget_ != nullptr && !charge(r)) return give_up(r, "budget_exhausted", e);
   delay_ = decision.delay;
   if (r.observed()) tell_of_pause(r, core::name_of(decision.reason), e);
   return next::again;
@@ -70,7 +75,7 @@ next retry_session::leave(run& r, std::size_t level, ending e) {
 
 void retry_session::tell_of_pause(const run& r, std::string_view reason, ending e) const {
   const fact facts[] = {{"attempt", static_cast<double>(failed_attempt_)},
-                        {"max_attempts", static_cast<double>(rules_->plan.max_attempts)},
+                        {"max_attempts", static_cast<double>(numbers_->plan.max_attempts)},
                         {"delay", in_seconds(delay_)},
                         {"budget", budget_ == nullptr ? 0 : budget_->balance(r.context.clock())}};
   r.tell_with_state(event_kind::retry_scheduled, "retry", reason, {},
@@ -80,17 +85,21 @@ void retry_session::tell_of_pause(const run& r, std::string_view reason, ending 
 next retry_session::give_up(const run& r, std::string_view reason, ending e) const {
   if (!r.observed()) return next::up;
   const fact facts[] = {{"attempt", static_cast<double>(failed_attempt_)},
-                        {"max_attempts", static_cast<double>(rules_->plan.max_attempts)},
+                        {"max_attempts", static_cast<double>(numbers_->plan.max_attempts)},
                         {"budget", budget_ == nullptr ? 0 : budget_->balance(r.context.clock())}};
   r.tell_with_state(event_kind::retry_gave_up, "retry", reason, {},
                     std::span(facts, budget_ == nullptr ? std::size(facts) - 1 : std::size(facts)), e.error());
   return next::up;
 }
 
-bool retry_session::charge(core::instant now) {
-  withdrawn_ = now;
-  charged_ = budget_->try_withdraw(now);
-  return charged_;
+bool retry_session::charge(const run& r) {
+  withdrawn_ = r.context.clock();
+  const auto answer = budget_->withdraw(withdrawn_);
+  charged_ = answer == core::withdrawal::granted;
+  if (answer == core::withdrawal::shadowed && r.observed()) {
+    r.tell(event_kind::shadowed, "retry_budget", "budget_exhausted", {{"balance", budget_->balance(withdrawn_)}});
+  }
+  return answer != core::withdrawal::refused;
 }
 
 void retry_session::refund() {

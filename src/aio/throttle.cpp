@@ -1,6 +1,7 @@
 #include "dspu/aio/throttle.hpp"
 
 #include "dspu/aio/detail/in_words.hpp"
+#include "dspu/aio/detail/judging.hpp"
 #include "dspu/aio/detail/thread_random.hpp"
 
 namespace dspu::aio::detail {
@@ -19,7 +20,7 @@ throttle_options with_defaults(throttle_options o) {
 }  // namespace
 
 throttle_state::throttle_state(throttle_options options)
-    : options_(with_defaults(std::move(options))), machine_(machine_options(options_)) {}
+    : options_(with_defaults(std::move(options))), shadow_(options_.shadow), machine_(machine_options(options_)) {}
 
 std::optional<double> throttle_state::refuses(core::instant now) {
   const std::lock_guard lock(mutex_);
@@ -39,24 +40,54 @@ double throttle_state::probability(core::instant now) {
   return machine_.rejection_probability(now);
 }
 
+void throttle_state::reconfigure(const throttle_options& options) {
+  {
+    const std::lock_guard lock(mutex_);
+    machine_.reconfigure(machine_options(options));
+  }
+  shadow_ = options.shadow;
+  revision_.fetch_add(1, std::memory_order_relaxed);
+}
+
+throttle_options throttle_state::options() const {
+  throttle_options o = options_;
+  o.shadow = shadow_;
+  const std::lock_guard lock(mutex_);
+  const auto& now = machine_.options();
+  o.k = now.k;
+  o.window = now.window;
+  o.max_rejection = now.max_rejection;
+  o.min_requests = now.min_requests;
+  return o;
+}
+
+bool throttle_state::is_fresh(core::instant now) {
+  const std::lock_guard lock(mutex_);
+  return machine_.is_fresh(now);
+}
+
 stage_facts throttle_state::facts() const {
-  return {.policy = "throttle",
-          .text = "k " + in_words(options_.k) + " over " + in_words(options_.window) + ", at most " +
-                  in_words(100 * options_.max_rejection) + " % refused"};
+  const auto o = options();
+  return judging({.policy = "throttle",
+                  .text = "k " + in_words(o.k) + " over " + in_words(o.window) + ", at most " +
+                          in_words(100 * o.max_rejection) + " % refused",
+                  .refuses_without_hint = !o.shadow,
+                  .state = this},
+                 options_.classify);
 }
 
 entry throttle_session::enter(run& r, std::size_t) {
   starts_ = r.starts;
   const auto p = state_->refuses(r.context.clock());
   if (!p) return entry::go;
-  const bool shadow = state_->options().shadow;
+  const bool shadow = state_->shadow();
   r.tell(shadow ? event_kind::shadowed : event_kind::refused, "throttle", "probability", {{"probability", *p}});
   return shadow ? entry::go : r.refuse(std::make_exception_ptr(throttled_error(*p)));
 }
 
 next throttle_session::leave(run& r, std::size_t level, ending e) {
   if (r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value())) return next::up;
-  const auto& classify = state_->options().classify;
+  const auto& classify = state_->classify();
   state_->record(classify ? classify(e.view()) : default_verdict(e.view()), r.context.clock());
   return next::up;
 }

@@ -3,6 +3,7 @@
 #include "dspu/core/check.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dspu::core {
 
@@ -40,6 +41,19 @@ void bulkhead_machine::abandon() { --waiting_; }
 std::int64_t bulkhead_machine::set_limit(std::int64_t limit) {
   limit_ = checked_limit(limit);
   return admit_waiters();
+}
+
+std::int64_t bulkhead_machine::reconfigure(const bulkhead_options& options) {
+  const bulkhead_machine checked(options);
+  limit_ = checked.limit_;
+  max_queue_ = checked.max_queue_;
+  return admit_waiters();
+}
+
+std::int64_t bulkhead_machine::release_waiters() {
+  const std::int64_t going = std::exchange(waiting_, 0);
+  in_flight_ += going;
+  return going;
 }
 
 std::int64_t bulkhead_machine::admit_waiters() {

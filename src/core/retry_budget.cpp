@@ -53,11 +53,30 @@ void retry_budget_machine::record(verdict v, instant) {
   if (v == verdict::success) tokens_ = std::min(most_, tokens_ + earned_);
 }
 
-bool retry_budget_machine::try_withdraw(instant now) {
+bool retry_budget_machine::affords(instant now) {
   if (options_.kind == retry_budget_kind::token_ratio) return 2 * tokens_ > most_;
-  if (most_ + net_.sum(now) < one) return false;
-  net_.add(-one, now);
-  return true;
+  return most_ + net_.sum(now) >= one;
+}
+
+withdrawal retry_budget_machine::withdraw(instant now) {
+  if (affords(now)) {
+    if (options_.kind == retry_budget_kind::per_call) net_.add(-one, now);
+    return withdrawal::granted;
+  }
+  if (!options_.shadow) return withdrawal::refused;
+  ++over_budget_;
+  return withdrawal::shadowed;
+}
+
+void retry_budget_machine::reconfigure(const retry_budget_options& options) {
+  retry_budget_machine next(options);
+  next.over_budget_ = over_budget_;
+  if (options.kind == options_.kind) {
+    next.tokens_ = std::clamp<millionths>(next.most_ - (most_ - tokens_), 0, next.most_);
+    if (options.kind == retry_budget_kind::per_call) next.tokens_ = 0;
+    if (options.ttl == options_.ttl) next.net_ = net_;
+  }
+  *this = next;
 }
 
 void retry_budget_machine::refund(instant withdrawn) {

@@ -22,6 +22,12 @@ const throttle_options& checked(const throttle_options& o) {
 throttle_machine::throttle_machine(const throttle_options& options)
     : options_(checked(options)), requests_(options.window), accepts_(options.window) {}
 
+void throttle_machine::reconfigure(const throttle_options& options) {
+  const bool same_window = checked(options).window == options_.window;
+  options_ = options;
+  if (!same_window) requests_ = accepts_ = sliding_sum<slots>(options.window);
+}
+
 bool throttle_machine::admit(double unit, instant now) {
   if (unit >= rejection_probability(now)) return true;
   requests_.add(1, now);

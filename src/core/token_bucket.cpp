@@ -52,6 +52,7 @@ token_bucket::token_bucket(const token_bucket_options& options, instant start)
     --fraction_bits;
   }
   scale_ = std::ldexp(1.0, fraction_bits);
+  one_ = units{1} << fraction_bits;
   capacity_units_ = std::max<units>(1, std::llround(capacity_ * scale_));
   const double most = (level_limit - 2 * capacity_ * scale_) / (per_ns * scale_);
   horizon_ = static_cast<std::int64_t>(std::min(longest_horizon, most));

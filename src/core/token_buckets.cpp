@@ -1,5 +1,6 @@
 #include "dspu/core/token_buckets.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace dspu::core {
@@ -51,6 +52,10 @@ double token_buckets::available(instant now) const {
   double least = held_[0].bucket->available(held_[0].level, now);
   for (const held& h : all()) least = std::min(least, h.bucket->available(h.level, now));
   return least;
+}
+
+bool token_buckets::full(instant now) const {
+  return std::ranges::all_of(all(), [now](const held& h) { return h.level <= h.bucket->made(now); });
 }
 
 token_buckets::amount token_buckets::amount_of(double tokens) const {
@@ -124,6 +129,25 @@ void token_buckets::replace(std::size_t i, const token_bucket_options& options, 
   h.level = std::max(full - kept, h.floor);
   h.bucket.emplace(next);
   h.slack = slack_of(next);
+}
+
+void token_buckets::reconfigure(std::span<const token_bucket_options> options, instant now, duration lag) {
+  const token_buckets fresh(options, now, lag);
+  lag_ = lag;
+  const std::size_t kept = std::min(count_, fresh.count_);
+  count_ = fresh.count_;
+  for (std::size_t i = 0; i < count_; ++i) {
+    const token_bucket& wanted = *fresh.held_[i].bucket;
+    if (i >= kept) {
+      held& h = held_[i] = fresh.held_[i];
+      if (drained_until_ > now) h.level = h.floor = wanted.made(drained_until_) + wanted.capacity_units();
+      continue;
+    }
+    const token_bucket& is = *held_[i].bucket;
+    const bool same = is.rate() == wanted.rate() && is.per() == wanted.per() && is.capacity() == wanted.capacity();
+    if (!same) replace(i, options[i], now);
+    held_[i].slack = slack_of(*held_[i].bucket);
+  }
 }
 
 }  // namespace dspu::core

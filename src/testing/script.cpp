@@ -1,6 +1,6 @@
 #include "dspu/testing/script.hpp"
 
-#include "dspu/aio/detail/sleep.hpp"
+#include "dspu/aio/detail/after.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/this_coro.hpp>

@@ -2,8 +2,10 @@
 // a line of the tables below.
 #include "cancellation/harness.hpp"
 
+#include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/generator.hpp"
 #include "dspu/aio/iter_over_async.hpp"
+#include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/run_async.hpp"
 #include "dspu/aio/sync_to_async.hpp"
 
@@ -136,6 +138,17 @@ awaitable<int> pipeline(world& w, breaker& b, int failures) {
   const auto limited = [&w, bounded] { return w.tokens.call(bounded); };
   const auto broken = [&b, limited] { return b.call(limited); };
   co_return co_await w.again_async.call(broken);
+}
+// The same, erased, in one coroutine.
+awaitable<void> any_policy_of_those(world& w) {
+  int left = 1;
+  const any_policy row = w.again_async | w.closed.subject | w.tokens | basic_timeout<manual_clock>(2s);
+  const auto paid = [&w, &left] {
+    w.got(1);
+    return w.flaky(left);
+  };
+  auto running = row.call(paid);
+  co_await std::move(running);
 }
 awaitable<int> shielded_payment(world& w) {
   auto safe = w.scope.run(w.token());
@@ -368,12 +381,25 @@ const scenario shields[] = {
     {"shield_scope.join", shield_then_join, false, true},
     {"shield_scope.join for so long", shield_then_join_in_time, false, true},
 };
+awaitable<void> call_by_key(world& w) {
+  int failures = 3;
+  const auto by_argument = w.by_key.by([](int) { return "a"; });
+  const auto op = [&w, &failures](int) { return w.flaky(failures); };
+  const auto p = w.again | by_argument | w.by_key.get("a");
+  co_await drop_failure(p.call(op, 1));
+}
+const scenario keys[] = {
+    {"keyed.call", [](world& w) { return drop(w.by_key.call("a", works(w))); }},
+    {"keyed.call of a failure", [](world& w) { return drop_failure(w.by_key.call("a", fails(w))); }},
+    {"keyed in a pipeline, by argument and by handle", call_by_key},
+};
 const scenario nests[] = {
     {"retry over breaker over limiter over timeout",
      [](world& w) { return drop(pipeline(w, w.closed.subject, 1)); }},
     {"the same with an asynchronous listener",
      [](world& w) { return drop_failure(pipeline(w, w.closed_async.subject, 2)); }, true},
     {"the same half-open", [](world& w) { return drop_failure(pipeline(w, w.half.subject, 1)); }},
+    {"the same as an any_policy", any_policy_of_those},
     {"gather over those", map_pipelines},
     {"gather over shields", map_shields, false, true},
     {"gather in gather", gather_nested},
@@ -414,6 +440,7 @@ TEST(CancellationEverywhere, KeepsThePromisesOfRetry) { check(retries); }
 TEST(CancellationEverywhere, KeepsThePromisesOfTimeouts) { check(timeouts); }
 TEST(CancellationEverywhere, KeepsThePromisesOfGather) { check(gathers); }
 TEST(CancellationEverywhere, KeepsThePromisesOfShields) { check(shields); }
+TEST(CancellationEverywhere, KeepsThePromisesOfKeys) { check(keys); }
 TEST(CancellationEverywhere, KeepsThePromisesOfNests) { check(nests); }
 TEST(CancellationEverywhere, KeepsThePromisesOfCallsFromCoroutines) { check(calls); }
 TEST(CancellationEverywhere, KeepsThePromisesOfThreadsThatBlock) { check(blocked_threads); }

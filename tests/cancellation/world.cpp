@@ -152,6 +152,13 @@ void world::check_conserved() {
   if (!others.empty() && last_grant != start + granted * 1s) {
     complain("those who waited behind were not served as soon as they could be");
   }
+  // Nobody is in a call any more, so that nothing keeps the only place but what was counted.
+  by_key.for_each([](const std::string&, breaker& b) { b.reset(); });
+  try {
+    by_key.get("another");
+  } catch (const too_many_keys_error&) {
+    complain("a key is held by nobody's call");
+  }
   const double made = std::chrono::duration<double>(manual_clock::now() - start).count();
   if (std::abs(tokens.tokens() - (made - granted)) > 1e-6) {
     complain("tokens: " + std::to_string(made) + " made, " + std::to_string(granted) + " granted, " +

@@ -4,6 +4,7 @@
 
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
+#include "dspu/aio/keyed.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/shield.hpp"
@@ -84,6 +85,7 @@ struct world {
   watched_breaker open{watched_breaker::listener::plain, ended};
   watched_breaker half{watched_breaker::listener::plain, ended};
   watched_breaker half_async{watched_breaker::listener::asynchronous, ended};
+  keyed<breaker> by_key{{.failure_threshold = 2, .success_threshold = 1, .timeout = 2s}, {.max_keys = 1}};
   retrier again;
   retrier again_async;
   shield_scope scope{[this](std::exception_ptr e) { unreceived.push_back(e); }};

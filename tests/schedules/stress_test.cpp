@@ -3,6 +3,7 @@
 // on its own strand.
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
+#include "dspu/aio/keyed.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/shield.hpp"
@@ -304,6 +305,79 @@ TEST(ChildrenStressWallClock, EndOnABarePool) {
     ++ended;
   }
   EXPECT_EQ(ended, 60);
+}
+
+// More keys than there is room for, from many threads, some held for a while, while the options change.
+TEST(KeyedStressWallClock, KeepsItsBoundAndLosesNoPolicyInUse) {
+  constexpr std::size_t most = 24;
+  constexpr double tokens = 3;
+  keyed<rate_limiter> all{{.rate = 1e-3, .capacity = tokens}, {.max_keys = most, .shards = 4}};
+  std::atomic<int> beyond{0};
+  std::array<std::atomic<int>, 12> spent{};  // of keys that are never full again, and so never forgotten
+  const auto hammer = [&](std::uint64_t seed) {
+    core::random_source random(seed);
+    std::vector<keyed<rate_limiter>::handle> held;
+    for (int i = 0; i < 4000; ++i) {
+      try {
+        if (random() % 4 == 0) {
+          const auto which = random() % spent.size();
+          const auto limiter = all.get("spent " + std::to_string(which));
+          if (limiter->try_acquire()) ++spent[which];
+        } else {
+          const auto limiter = all.get("full " + std::to_string(random() % 40));
+          beyond += limiter->tokens() == tokens ? 0 : 1;
+          if (random() % 8 == 0) held.push_back(limiter);
+        }
+      } catch (const too_many_keys_error&) {
+      }
+      if (held.size() > 3) held.erase(held.begin());
+      beyond += all.size() > most ? 1 : 0;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::uint64_t seed = 1; seed <= pool_threads; ++seed) threads.emplace_back(hammer, seed);
+  for (int i = 0; i < 50; ++i) {
+    all.for_each([](const std::string&, rate_limiter& l) { static_cast<void>(l.tokens()); });
+    static_cast<void>(all.statistics());
+  }
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(beyond, 0);
+  for (const auto& s : spent) EXPECT_LE(s, tokens) << "a limiter was forgotten with its debt";
+  const auto s = all.statistics();
+  EXPECT_EQ(s.created, s.keys + s.evicted);
+  EXPECT_GT(s.evicted, 0U);
+}
+
+awaitable<void> call_by_key(keyed<circuit_breaker>& all, std::string key, int seed) {
+  const auto op = [seed] { return hops(seed % 5, seed % 6 == 0); };
+  try {
+    co_await all.call(key, op);
+  } catch (const failed&) {
+  } catch (const error&) {
+  }
+}
+
+TEST(KeyedStressWallClock, ComesToRestWithEveryKeyAsNewOrCounted) {
+  keyed<circuit_breaker> all{{.failure_threshold = 2, .success_threshold = 1, .timeout = 50us},
+                             {.max_keys = 8, .shards = 3, .overflow_key = "others"}};
+  std::atomic<bool> over{false};
+  std::thread changer([&] {
+    for (int i = 0; !over; ++i) {
+      all.reconfigure({.failure_threshold = 2 + i % 2, .success_threshold = 1, .timeout = 50us});
+      std::this_thread::yield();
+    }
+  });
+  storm s(4);
+  for (int i = 0; i < 2000; ++i) s.start(s.new_strand(), call_by_key(all, std::to_string(i * 7 % 31), i));
+  s.wait();
+  over = true;
+  changer.join();
+  all.for_each([](const std::string& key, circuit_breaker& b) {
+    b.reset();
+    EXPECT_TRUE(b.is_fresh()) << key;
+  });
+  for (int i = 0; i < 100; ++i) EXPECT_NE(all.get("new " + std::to_string(i)).key(), "others");
+  EXPECT_EQ(all.size(), 8U);
 }
 
 TEST(PipelineStressWallClock, ComesToRestWithEverythingConserved) {

@@ -38,6 +38,8 @@ class bulkhead_stage;
 
 class bulkhead : public detail::verbs<bulkhead> {
  public:
+  using options_type = bulkhead_options;
+
   // Throws: std::invalid_argument naming the option, its value and its range.
   explicit bulkhead(const bulkhead_options& options = {});
   bulkhead(const bulkhead&) = delete;
@@ -47,7 +49,18 @@ class bulkhead : public detail::verbs<bulkhead> {
 
   // Changes the limit while it is in use: those in line move up; a lower one interrupts nobody.
   // Throws: std::invalid_argument unless limit >= 1.
-  void set_limit(std::int64_t limit) { places_->set_limit(limit); }
+  void set_limit(std::int64_t limit) {
+    places_->set_limit(limit);
+    revision_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // The same for all options. A shorter line turns nobody out of it; shadow mode lets all go who are in it.
+  // Throws: std::invalid_argument; nothing has changed then.
+  void reconfigure(const bulkhead_options& options);
+  bulkhead_options options() const;
+  // How often its options were changed.
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
+  // Whether it decides as a new one would: nobody is in it, nobody waits.
+  bool is_fresh() const { return places_->snapshot().is_fresh(); }
 
   std::int64_t limit() const { return places_->snapshot().limit(); }
   std::int64_t in_flight() const { return places_->snapshot().in_flight(); }
@@ -63,7 +76,8 @@ class bulkhead : public detail::verbs<bulkhead> {
 
   std::shared_ptr<detail::places> places_;
   std::atomic<std::int64_t> over_limit_{0};
-  bool shadow_;
+  std::atomic<std::uint64_t> revision_{0};
+  std::atomic<bool> shadow_;
 };
 
 namespace detail {

@@ -39,6 +39,8 @@ class breaker_stage;
 template <class Clock>
 class basic_circuit_breaker {
  public:
+  using options_type = circuit_breaker_options;
+
   // The right to make one call. Settle it once; destroyed unsettled, it counts as ignored.
   class permit {
    public:
@@ -137,6 +139,11 @@ class basic_circuit_breaker {
   // Throws: std::invalid_argument as the constructor does; then nothing has changed.
   void reconfigure(const circuit_breaker_options& options) { state_.reconfigure(options); }
   circuit_breaker_options options() const { return state_.options(); }
+  // How often that was done.
+  std::uint64_t revision() const { return state_.revision(); }
+  // Whether it decides as a new one would: closed, nothing counted (a window of calls never forgets, one of time does),
+  // nothing left to tell. Calls let in while closed, and still under way, are not looked at.
+  bool is_fresh() const { return state_.is_fresh(now()); }
 
   circuit_breaker_statistics statistics() const { return state_.statistics(now()); }
   // Open turns half-open on a call, not by itself.

@@ -26,6 +26,7 @@ enum class errc {
   bulkhead_full,          // as many calls are under way as may be               ≙ std::errc::device_or_resource_busy
   throttled,              // refused by chance, for the backend refuses a lot    ≙ std::errc::device_or_resource_busy
   fault_injected,         // chaos made it fail
+  too_many_keys,          // a keyed policy has no room for another key          ≙ std::errc::no_buffer_space
 };
 
 const boost::system::error_category& category() noexcept;
@@ -110,6 +111,16 @@ class bulkhead_full_error : public error {
  private:
   std::int64_t limit_;
   std::int64_t waiting_;
+};
+
+// A keyed policy has as many keys as it may, all of them in use.
+class too_many_keys_error : public error {
+ public:
+  explicit too_many_keys_error(std::size_t limit);
+  std::size_t limit() const noexcept { return limit_; }
+
+ private:
+  std::size_t limit_;
 };
 
 // Refused by chance, for the server has refused a lot of late.

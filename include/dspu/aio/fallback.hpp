@@ -8,13 +8,15 @@
 // type, or a value of it. What fn throws is the call's error. A call that its caller cancelled, or that a timeout further
 // out has cut short, has no fallback.
 //
-// Thread-safety: immutable; fn is called on the executor of the call.
+// Thread-safety: any number of calls at once, and reconfigure() from any thread; fn is called on the executor of the call.
 #pragma once
 
 #include "dspu/aio/detail/verbs.hpp"
 #include "dspu/aio/stage_facts.hpp"
 
+#include <atomic>
 #include <concepts>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -23,6 +25,8 @@ namespace dspu::aio {
 struct fallback_options {
   // Which outcomes are replaced: failures. Without it: every exception, and every result without a value.
   classifier classify = nullptr;
+  // Shadow mode: decides and tells the observer, but lets the failure out.
+  bool shadow = false;
 };
 
 namespace detail {
@@ -33,14 +37,22 @@ class fallback_stage;
 template <class F>
 class fallback : public detail::verbs<fallback<F>> {
  public:
-  explicit fallback(F fn, fallback_options options = {}) : fn_(std::move(fn)), options_(std::move(options)) {}
+  explicit fallback(F fn, fallback_options options = {})
+      : fn_(std::move(fn)),
+        classify_(std::move(options.classify)),
+        shadow_(std::make_shared<std::atomic<bool>>(options.shadow)) {}
+
+  // Shadow mode or not, from the next failure on, for all copies and for the pipelines that it is in; the functions stay.
+  void reconfigure(const fallback_options& options) { *shadow_ = options.shadow; }
+  fallback_options options() const { return {.classify = classify_, .shadow = *shadow_}; }
 
   // Its part in a pipeline, a copy of it.
-  detail::fallback_stage<F> stage() const { return detail::fallback_stage<F>(fn_, options_); }
+  detail::fallback_stage<F> stage() const { return detail::fallback_stage<F>(fn_, classify_, shadow_); }
 
  private:
   F fn_;
-  fallback_options options_;
+  classifier classify_;
+  std::shared_ptr<std::atomic<bool>> shadow_;
 };
 
 namespace detail {
@@ -64,22 +76,24 @@ class fallback_stage : public stage_defaults {
   template <class T>
   static constexpr bool accepts = std::same_as<T, value_type>;
 
-  fallback_stage(F fn, fallback_options options) : fn_(std::move(fn)), options_(std::move(options)) {}
-  stage_facts facts() const { return {.policy = "fallback", .text = ""}; }
+  fallback_stage(F fn, classifier classify, std::shared_ptr<const std::atomic<bool>> shadow)
+      : fn_(std::move(fn)), classify_(std::move(classify)), shadow_(std::move(shadow)) {}
+  stage_facts facts() const { return {.policy = "fallback", .text = "", .hides_failures = !classify_ && !*shadow_}; }
 
   class session : public session_defaults {
    public:
     explicit session(const fallback_stage& s) : stage_(&s) {}
 
     entry enter(run&, std::size_t) { return entry::go; }
-    bool plain() const { return !stage_->options_.classify; }
+    bool plain() const { return !stage_->classify_; }
     next leave(run& r, std::size_t level, ending e) {
       if (r.cut_from_outside(level)) return next::up;
-      const auto& classify = stage_->options_.classify;
+      const auto& classify = stage_->classify_;
       const auto v = classify ? classify(e.view()) : default_verdict(e.view());
       if (v != verdict::failure) return next::up;
-      r.tell(event_kind::fell_back, "fallback", "failure", {}, e.error());
-      return next::attend;
+      const bool shadow = *stage_->shadow_;
+      r.tell(shadow ? event_kind::shadowed : event_kind::fell_back, "fallback", "failure", {}, e.error());
+      return shadow ? next::up : next::attend;
     }
     awaitable<void> attend(run&, ending e) { return fall_back(e); }
 
@@ -108,7 +122,8 @@ class fallback_stage : public stage_defaults {
 
  private:
   F fn_;
-  fallback_options options_;
+  classifier classify_;
+  std::shared_ptr<const std::atomic<bool>> shadow_;
 };
 
 }  // namespace detail

@@ -51,6 +51,8 @@ struct initiate_acquire {
 template <class Clock>
 class basic_rate_limiter {
  public:
+  using options_type = rate_limiter_options;
+
   // Throws: std::invalid_argument naming the option, its value and its range.
   explicit basic_rate_limiter(const rate_limiter_options& options)
       : state_(detail::make_limiter_state<Clock>(options)) {}
@@ -129,6 +131,12 @@ class basic_rate_limiter {
   void set_rate(double rate, duration per = std::chrono::seconds{1}) { state_->set_bandwidth(rate, per); }
   void set_capacity(double capacity) { state_->set_capacity(capacity); }
 
+  // All options anew, while it is in use: the bandwidths as above (further ones too; those that are new start full), and
+  // the others from the next acquisition on. In shadow mode all go who wait. Takes time in proportion to the line.
+  // Throws: std::invalid_argument as the constructor; nothing is changed then.
+  void reconfigure(const rate_limiter_options& options) { state_->reconfigure(options); }
+  rate_limiter_options options() const { return state_->options(); }
+
   // Empties the buckets: the server said that it has had enough. Those in line wait for tokens still to be
   // made.
   void drain() { state_->drain(core::instant::min()); }
@@ -144,6 +152,10 @@ class basic_rate_limiter {
   double tokens() const { return state_->available(now()); }
   std::size_t waiters() const { return state_->waiters(); }
   rate_limiter_statistics statistics() const { return state_->statistics(); }
+  // Whether it decides as a new one would: full, nobody in line, no place in it reserved.
+  bool is_fresh() const { return state_->is_fresh(now()); }
+  // How often its options were changed.
+  std::uint64_t revision() const { return state_->revision(); }
 
   // Its part in a pipeline, which refers to it.
   detail::limiter_stage<Clock> stage() & { return detail::limiter_stage<Clock>(*this); }

@@ -9,11 +9,12 @@
 // with cancelled_error (operation_aborted), which carries the last real error. operation_aborted that the operation
 // produced by itself, while nobody cancelled the caller, is a failure like any other.
 //
-// Thread-safety: immutable; any number of calls at once. A call on an lvalue refers to it, which must outlive the call;
+// Thread-safety: any number of calls at once, and reconfigure() from any thread. A call on an lvalue refers to it, which must outlive the call;
 // a call on a temporary keeps what it needs.
 #pragma once
 
 #include "dspu/aio/callback.hpp"
+#include "dspu/aio/detail/live.hpp"
 #include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/outcome.hpp"
@@ -61,6 +62,8 @@ struct retry_options {
   callback<std::int64_t, std::exception_ptr> on_retry = nullptr;
   // Uniform in [0, 1); called from whatever thread the call is on. Without it: a generator per thread, seeded by the OS.
   std::function<double()> random = nullptr;
+  // Shadow mode: decides, and in a pipeline tells the observer, but makes no second attempt and charges no budget.
+  bool shadow = false;
 };
 
 namespace detail {
@@ -68,15 +71,31 @@ namespace detail {
 template <class Clock>
 class retry_stage;
 
+// Those of the options that may change.
+struct retry_numbers {
+  core::retry_plan plan;
+  bool shadow;
+  friend bool operator==(const retry_numbers&, const retry_numbers&) = default;
+};
+
 // The options, checked, with the defaults filled in.
-struct retry_rules {
+class retry_rules {
+ public:
   explicit retry_rules(retry_options options);
 
   // What to do after this outcome. Null error: the outcome is a value.
   core::retry_decision decide(core::retry_machine& machine, const outcome& o) const;
 
-  core::retry_plan plan;
-  retry_options options;
+  // As they are now; what this refers to stays as it is.
+  const retry_numbers& numbers() const { return numbers_.get(); }
+  // With the functions as they were given, and the defaults filled in.
+  const retry_options& functions() const { return functions_; }
+  retry_options options() const;
+  void reconfigure(const retry_options& options);
+
+ private:
+  live<retry_numbers> numbers_;
+  const retry_options functions_;
 };
 
 // Tells on_retry and pauses. Throws: callback_error; cancelled_error.
@@ -85,7 +104,8 @@ awaitable<void> pause(const retry_rules& rules, std::int64_t attempt, duration d
 
 template <class Clock, class T, class Keep, class F, class... Args>
 awaitable<T> retrying(const retry_rules& rules, [[maybe_unused]] Keep keep, F fn, Args... args) {
-  core::retry_machine machine(rules.plan);
+  const retry_numbers& numbers = rules.numbers();
+  core::retry_machine machine(numbers.plan);
   for (;;) {
     result_slot<T> result;
     try {
@@ -98,13 +118,13 @@ awaitable<T> retrying(const retry_rules& rules, [[maybe_unused]] Keep keep, F fn
     } catch (...) {
       result.fail(std::current_exception());
     }
-    if (is_plain_success(result, rules.options.classify)) co_return result.take();
+    if (is_plain_success(result, rules.functions().classify)) co_return result.take();
 
     const auto attempt = machine.attempt();
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return result.take();
     const auto decision = rules.decide(machine, outcome_of(result));
-    if (!decision.again) co_return result.take();
+    if (!decision.again || numbers.shadow) co_return result.take();
     co_await pause<Clock>(rules, attempt, decision.delay, result.error());
   }
 }
@@ -116,7 +136,7 @@ class basic_retry {
  public:
   // Throws: std::invalid_argument naming the option, its value and its range.
   explicit basic_retry(retry_options options = {})
-      : rules_(std::make_shared<const detail::retry_rules>(std::move(options))) {}
+      : rules_(std::make_shared<detail::retry_rules>(std::move(options))) {}
 
   // Calls fn(args…) until it succeeds or the attempts are used up. fn and args are used again, so they are not moved
   // from: fn takes them by value (copied) or by reference.
@@ -140,13 +160,17 @@ class basic_retry {
     { return basic_retry(policy).call(fn, std::forward<Args>(args)...); };
   }
 
-  const retry_options& options() const { return rules_->options; }
+  retry_options options() const { return rules_->options(); }
+  // New options from the next call on, for all copies of this retry and for the pipelines that it is in; the functions among
+  // them, and the budget, stay as they were. A call under way goes on under the rules it began with. Each set of options
+  // that it ever had is kept, some 80 bytes. Throws: std::invalid_argument as the constructor; nothing has changed then.
+  void reconfigure(const retry_options& options) { rules_->reconfigure(options); }
 
   // Its part in a pipeline, with its own hold on the options.
   detail::retry_stage<Clock> stage() const { return detail::retry_stage<Clock>(rules_); }
 
  private:
-  std::shared_ptr<const detail::retry_rules> rules_;
+  std::shared_ptr<detail::retry_rules> rules_;
 };
 
 using retry = basic_retry<std::chrono::steady_clock>;
@@ -158,7 +182,7 @@ awaitable<void> tell_on_retry(const retry_rules& rules, std::int64_t attempt, st
 
 template <class Clock>
 awaitable<void> pause(const retry_rules& rules, std::int64_t attempt, duration delay, std::exception_ptr error) {
-  if (rules.options.on_retry) co_await tell_on_retry(rules, attempt, error);
+  if (rules.functions().on_retry) co_await tell_on_retry(rules, attempt, error);
   bool cancelled = false;
   try {
     co_await sleep_for<Clock>(delay);

@@ -13,6 +13,7 @@
 
 #include "dspu/core/retry_budget.hpp"
 
+#include <cstdint>
 #include <mutex>
 
 namespace dspu::aio {
@@ -38,11 +39,13 @@ class retry_budget {
     machine_.record(v, now);
   }
   // May a retry be made? After record(), before the pause.
-  bool try_withdraw(core::instant now) {
+  bool try_withdraw(core::instant now) { return withdraw(now) != core::withdrawal::refused; }
+  // The same, and whether it was only let through because of shadow mode: then there is nothing to refund.
+  core::withdrawal withdraw(core::instant now) {
     const std::lock_guard lock(mutex_);
-    return machine_.try_withdraw(now);
+    return machine_.withdraw(now);
   }
-  // The retry that was let through then was not made after all.
+  // The retry that was granted then was not made after all.
   void refund(core::instant withdrawn) {
     const std::lock_guard lock(mutex_);
     machine_.refund(withdrawn);
@@ -53,8 +56,24 @@ class retry_budget {
     return machine_.balance(now);
   }
 
+  // Other options from now on. Tokens used up stay used up; deposits and withdrawals stay, but if ttl is another: then they
+  // begin anew, as all does if the kind is another. Throws: std::invalid_argument; nothing has changed then.
+  void reconfigure(const retry_budget_options& options) {
+    const std::lock_guard lock(mutex_);
+    machine_.reconfigure(options);
+  }
+  retry_budget_options options() const {
+    const std::lock_guard lock(mutex_);
+    return machine_.options();
+  }
+  // In shadow mode: retries that it would have refused.
+  std::int64_t over_budget() const {
+    const std::lock_guard lock(mutex_);
+    return machine_.over_budget();
+  }
+
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   core::retry_budget_machine machine_;
 };
 

@@ -17,7 +17,6 @@
 
 #include "dspu/aio/detail/family.hpp"
 #include "dspu/aio/detail/gate.hpp"
-#include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/policy.hpp"
 #include "dspu/aio/timeout.hpp"
 

@@ -17,7 +17,9 @@
 #include "dspu/aio/stage_facts.hpp"
 #include "dspu/core/throttle_machine.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 
@@ -55,12 +57,19 @@ class throttle_state {
   std::optional<double> refuses(core::instant now);
   void record(verdict v, core::instant now);
   double probability(core::instant now);
-  const throttle_options& options() const { return options_; }
+  void reconfigure(const throttle_options& options);
+  throttle_options options() const;
+  bool is_fresh(core::instant now);
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
+  bool shadow() const { return shadow_.load(std::memory_order_relaxed); }
+  const classifier& classify() const { return options_.classify; }
   stage_facts facts() const;
 
  private:
-  const throttle_options options_;
-  std::mutex mutex_;
+  const throttle_options options_;  // for its functions; the machine has the rest, which may change
+  std::atomic<bool> shadow_;
+  std::atomic<std::uint64_t> revision_{0};
+  mutable std::mutex mutex_;
   core::throttle_machine machine_;
 };
 
@@ -69,7 +78,7 @@ class throttle_session : public session_defaults {
   explicit throttle_session(throttle_state& state) : state_(&state) {}
 
   entry enter(run& r, std::size_t level);
-  bool plain() const { return !state_->options().classify; }
+  bool plain() const { return !state_->classify(); }
   void succeed(run& r) { state_->record(verdict::success, r.context.clock()); }
   next leave(run& r, std::size_t level, ending e);
 
@@ -83,19 +92,30 @@ class throttle_session : public session_defaults {
 template <class Clock>
 class basic_throttle : public detail::verbs<basic_throttle<Clock>> {
  public:
+  using options_type = throttle_options;
+
   // Throws: std::invalid_argument naming the option, its value and its range.
   explicit basic_throttle(throttle_options options = {}) : state_(std::move(options)) {}
   basic_throttle(const basic_throttle&) = delete;
   basic_throttle& operator=(const basic_throttle&) = delete;
 
   // With which the next call will be refused; 0 to max_rejection.
-  double rejection_probability() { return state_.probability(core::instant_of(Clock::now())); }
+  double rejection_probability() const { return state_.probability(core::instant_of(Clock::now())); }
+
+  // New options while calls are under way; the functions among them stay as they were. What was counted is kept, but if the
+  // window is another: then it starts anew. Throws: std::invalid_argument; nothing has changed then.
+  void reconfigure(const throttle_options& options) { state_.reconfigure(options); }
+  throttle_options options() const { return state_.options(); }
+  // How often that was done.
+  std::uint64_t revision() const { return state_.revision(); }
+  // Whether it decides as a new one would: nothing counts any more.
+  bool is_fresh() const { return state_.is_fresh(core::instant_of(Clock::now())); }
 
   // Its part in a pipeline, which refers to it.
   detail::throttle_stage<Clock> stage() & { return detail::throttle_stage<Clock>(state_); }
 
  private:
-  detail::throttle_state state_;
+  mutable detail::throttle_state state_;  // forgets what is old whenever it is read
 };
 
 using throttle = basic_throttle<std::chrono::steady_clock>;

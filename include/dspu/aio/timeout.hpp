@@ -8,11 +8,11 @@
 // and only if it was this timeout that expired and nobody cancelled the caller: nested timeouts blame the right one.
 #pragma once
 
+#include "dspu/aio/detail/after.hpp"
 #include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/cancel_scope.hpp"
 #include "dspu/aio/detail/deadlines.hpp"
 #include "dspu/aio/detail/family.hpp"
-#include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/detail/timeout_stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
@@ -126,38 +126,55 @@ awaitable<awaited_t<F>> run_with_timeout(F fn, duration timeout) {
   co_return co_await run_with_timeout<Clock>(std::move(op), timeout);
 }
 
+struct timeout_options {
+  // How long a call may take. 0 or less: each is refused.
+  duration limit = std::chrono::seconds{10};
+  // Shadow mode: ends nothing, and sets no deadline for what is inside; in a pipeline tells the observer, afterwards, of
+  // calls that took so long.
+  bool shadow = false;
+};
+
 // The policy form of the same: `timeout(2s).call(fetch, url)`, `timeout(2s)(fetch)`.
 template <class Clock>
 class basic_timeout {
  public:
-  explicit basic_timeout(aio::duration d) : duration_(d) {}
+  explicit basic_timeout(aio::duration limit) : basic_timeout(timeout_options{.limit = limit}) {}
+  explicit basic_timeout(const timeout_options& options)
+      : rules_(std::make_shared<detail::live<detail::timeout_rules>>(rules_of(options))) {}
 
   template <class F, class... Args>
     requires async_callable<F, Args...>
   awaitable<awaited_t<F, Args...>> call(F fn, Args... args) const {
-    return bounded(duration_, std::move(fn), std::move(args)...);
+    return bounded(rules_->get(), std::move(fn), std::move(args)...);
   }
 
   template <class F>
   auto operator()(F fn) const {
-    return [d = duration_, fn = std::move(fn)]<class... Args>(Args&&... args)
+    return [policy = *this, fn = std::move(fn)]<class... Args>(Args&&... args)
       requires async_callable<const F, std::decay_t<Args>...>
-    { return basic_timeout(d).call(fn, std::forward<Args>(args)...); };
+    { return policy.call(fn, std::forward<Args>(args)...); };
   }
 
-  aio::duration duration() const { return duration_; }
+  aio::duration duration() const { return rules_->get().limit; }
+  // New options from the next call on, for all copies of this timeout and for the pipelines that it is in. A call under way
+  // goes on under the rules it began with. Each set of options that it ever had is kept, some 24 bytes. From any thread.
+  void reconfigure(const timeout_options& options) { rules_->set(rules_of(options)); }
+  timeout_options options() const { return {.limit = rules_->get().limit, .shadow = rules_->get().shadow}; }
 
   // Its part in a pipeline.
-  detail::timeout_stage<Clock> stage() const { return detail::timeout_stage<Clock>(duration_); }
+  detail::timeout_stage<Clock> stage() const { return detail::timeout_stage<Clock>(rules_); }
 
  private:
+  static detail::timeout_rules rules_of(const timeout_options& o) { return {.limit = o.limit, .shadow = o.shadow}; }
+
   template <class F, class... Args>
-  static awaitable<awaited_t<F, Args...>> bounded(aio::duration d, F fn, Args... args) {
+  static awaitable<awaited_t<F, Args...>> bounded(detail::timeout_rules rules, F fn, Args... args) {
     auto op = std::invoke(fn, std::move(args)...);
-    co_return co_await run_with_timeout<Clock>(std::move(op), d);
+    if (rules.shadow) co_return co_await std::move(op);
+    co_return co_await run_with_timeout<Clock>(std::move(op), rules.limit);
   }
 
-  aio::duration duration_;
+  std::shared_ptr<detail::live<detail::timeout_rules>> rules_;
 };
 
 using timeout = basic_timeout<std::chrono::steady_clock>;

@@ -31,6 +31,8 @@ struct backoff_options {
   duration max_delay = std::chrono::seconds{60};   // >= 0; below base_delay it cuts every delay
   double multiplier = 2.0;                         // >= 0, finite
   core::jitter jitter = core::jitter::full;        // full spreads best: nobody bunches up at the cap
+
+  friend bool operator==(const backoff_options&, const backoff_options&) = default;
 };
 
 class backoff {
@@ -45,6 +47,7 @@ class backoff {
   duration delay(std::uint64_t attempt, double unit, duration previous) const;
 
   const backoff_options& options() const { return options_; }
+  friend bool operator==(const backoff&, const backoff&) = default;
 
  private:
   backoff_options options_;

@@ -112,6 +112,11 @@ class breaker_machine {
   std::int64_t failures_seen() const { return std::max(failures_, window_.counts().failures); }
   // Whether a success changes anything while it is closed.
   bool notes_successes() const { return failures_ > 0 || window_; }
+  // Whether it decides as a new one would, whatever comes: closed, and nothing counted. last_failure_time() and the
+  // sums over its life do not matter.
+  bool is_fresh(instant now) const {
+    return state_ == circuit_state::closed && failures_ == 0 && window_.counts(now).calls == 0;
+  }
   const breaker_options& options() const { return options_; }
   breaker_statistics statistics(instant now) const;
 

@@ -47,6 +47,14 @@ class bulkhead_machine {
   // Throws: std::invalid_argument unless limit >= 1; nothing has changed then.
   std::int64_t set_limit(std::int64_t limit);
 
+  // The same for both options; a shorter queue turns nobody out of it.
+  std::int64_t reconfigure(const bulkhead_options& options);
+  // All who wait go now, beyond the limit if need be. Returns: how many; they are in flight already.
+  std::int64_t release_waiters();
+
+  // Whether it decides as a new one would.
+  bool is_fresh() const { return in_flight_ == 0 && waiting_ == 0; }
+
   std::int64_t in_flight() const { return in_flight_; }
   std::int64_t waiting() const { return waiting_; }
   std::int64_t limit() const { return limit_; }

@@ -43,7 +43,11 @@ struct retry_budget_options {
   // token_ratio
   double max_tokens = 10;    // above 0, at most 1e9: more bear a longer run of failures
   double token_ratio = 0.1;  // above 0, at most 1e9: successes that make up for a failure are 1 / token_ratio
+
+  bool shadow = false;  // lets all retries through, and counts those that it would have refused
 };
+
+enum class withdrawal { granted, refused, shadowed };  // shadowed: let through, and nothing was withdrawn
 
 class retry_budget_machine {
  public:
@@ -58,22 +62,34 @@ class retry_budget_machine {
   void record(verdict v, instant now);
 
   // May a retry be made? Ask after record() of the attempt that failed, and before the backoff.
-  bool try_withdraw(instant now);
+  withdrawal withdraw(instant now);
+  bool try_withdraw(instant now) { return withdraw(now) != withdrawal::refused; }
 
-  // The retry let through at `withdrawn` was not made after all: cancelled while it waited.
+  // The retry granted at `withdrawn` was not made after all: cancelled while it waited.
   void refund(instant withdrawn);
 
   // Retries that could be made now (per_call), or tokens (token_ratio).
   double balance(instant now);
+
+  // Other options from now on. Tokens used up stay used up; deposits and withdrawals stay, but if ttl is another: then
+  // they begin anew, as all does if the kind is another.
+  // Throws: std::invalid_argument as the constructor does; nothing has changed then.
+  void reconfigure(const retry_budget_options& options);
+
+  // In shadow mode: retries that it would have refused.
+  std::int64_t over_budget() const { return over_budget_; }
 
   const retry_budget_options& options() const { return options_; }
 
  private:
   using millionths = std::int64_t;
 
+  bool affords(instant now);
+
   retry_budget_options options_;
   millionths earned_;    // by a call, or by a success
   millionths most_;      // the reserve, or max_tokens
+  std::int64_t over_budget_ = 0;
   millionths tokens_;    // of token_ratio, in [0, most_]
   sliding_sum<10> net_;  // of per_call: deposits − withdrawals of the last ttl
 };

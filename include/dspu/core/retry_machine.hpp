@@ -19,6 +19,8 @@ struct retry_plan {
   std::int64_t max_attempts;  // the first call counts
   core::backoff backoff;
   duration max_retry_after;
+
+  friend bool operator==(const retry_plan&, const retry_plan&) = default;
 };
 
 enum class retry_reason {

@@ -51,6 +51,13 @@ class throttle_machine {
   std::int64_t requests(instant now) { return requests_.sum(now); }
   std::int64_t accepts(instant now) { return accepts_.sum(now); }
 
+  // Other options from now on. What was counted stays, but if the window is another: then it starts anew.
+  // Throws: std::invalid_argument as the constructor does; nothing has changed then.
+  void reconfigure(const throttle_options& options);
+
+  // Whether it decides as a new one would: nothing counts any more.
+  bool is_fresh(instant now) { return requests_.sum(now) == 0; }
+
   const throttle_options& options() const { return options_; }
 
  private:

@@ -41,15 +41,21 @@ class token_bucket {
 
   // How many units `tokens` are; at least one. Requires: 0 < tokens <= capacity().
   units units_of(double tokens) const {
+    if (tokens == 1) return one_;
     return std::max<units>(1, static_cast<units>(tokens * scale_ + 0.5));
   }
 
   // The level after taking n at `now`, or nothing if there are too few. A bucket that was full starts anew.
   std::optional<level> take(level l, units n, instant now) const {
+    return try_take(l, n, now) ? std::optional(l) : std::nullopt;
+  }
+  // The same in place, for those who count instructions. False: too few, and the level is as it was.
+  bool try_take(level& l, units n, instant now) const {
     const units made_now = made(now);
     const level next = std::max(l, made_now) + n;
-    if (next > made_now + capacity_units_) return std::nullopt;
-    return next;
+    if (next > made_now + capacity_units_) return false;
+    l = next;
+    return true;
   }
 
   // The same for the head of a queue that has been waiting since before `now`: its tokens were set aside as they were
@@ -93,6 +99,7 @@ class token_bucket {
   std::int64_t horizon_;  // ns after the start at which making ends
   units capacity_units_;
   double scale_;  // units per token: a power of two
+  units one_;     // the same as an integer
   std::int64_t numerator_;
   std::int64_t denominator_;  // numerator / denominator = units per nanosecond
   double rate_;

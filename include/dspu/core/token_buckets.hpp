@@ -34,6 +34,8 @@ class token_buckets {
   // The most that can be asked for: the least of the capacities.
   double capacity() const;
   double available(instant now) const;
+  // Whether they are as new: full, and not drained.
+  bool full(instant now) const;
   amount amount_of(double tokens) const;
   // When so much can have been taken, one after the other; instant::max() if never.
   instant ready_at(const amount& a) const;
@@ -57,6 +59,11 @@ class token_buckets {
   // nothing is changed then.
   void replace(std::size_t i, const token_bucket_options& options, instant now);
 
+  // Other bandwidths and another lag from now on; what is the same stays as it is. More of them: the new ones start full.
+  // Throws: std::invalid_argument; nothing is changed then.
+  void reconfigure(std::span<const token_bucket_options> options, instant now, duration lag);
+
+  std::size_t count() const { return count_; }
   duration lag() const { return lag_; }
   const token_bucket& bucket(std::size_t i) const { return *held_[i].bucket; }
   token_bucket::level level(std::size_t i) const { return held_[i].level; }

@@ -81,6 +81,12 @@ class breaker_state {
   }
   core::breaker_statistics statistics(core::instant now) const;
   circuit_breaker_options options() const;
+  // As new, and no event left to be told of.
+  bool is_fresh(core::instant now) const {
+    const std::lock_guard lock(mutex_);
+    return machine_.is_fresh(now) && events_.empty() && !delivering_;
+  }
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::uint64_t closed_bit = 1;
@@ -104,6 +110,7 @@ class breaker_state {
   std::atomic<std::uint64_t> word_{0};  // generation and the four bits above
   std::atomic<std::int64_t> open_until_{0};
   std::atomic<bool> events_pending_{false};
+  std::atomic<std::uint64_t> revision_{0};
   // Refusals that the machine did not hear of. On a line of its own: those refused do not slow down those who ask.
   alignas(64) std::atomic<std::int64_t> refused_{0};
 };

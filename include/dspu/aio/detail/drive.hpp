@@ -356,13 +356,27 @@ auto first_clock() {
 template <class... Held>
 inline constexpr auto clock_of = clock_reading<typename decltype(first_clock<stage_type<Held>...>())::type>;
 
+template <class Held, class... Args>
+auto stage_for_call(const Held& held, const Args&... args) {
+  if constexpr (stage_type<Held>::looks_at_arguments) {
+    return stage_in(held).for_call(args...);
+  } else {
+    return held;
+  }
+}
+
 // The same, for whatever the operation gives.
 template <class... Held, class F, class... Args>
 auto run_through(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
   using T = typename decltype(result_through(stages, fn, args...))::type;
   static_assert((stage_type<Held>::template accepts<T> && ...), "a policy in the row is for another type of result");
   context.clock = clock_of<Held...>;
-  return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
+  if constexpr ((stage_type<Held>::looks_at_arguments || ...)) {
+    auto for_call = std::apply([&](const Held&... s) { return std::tuple(stage_for_call(s, args...)...); }, stages);
+    return run_stages<T>(std::move(for_call), std::move(context), std::move(fn), std::move(args)...);
+  } else {
+    return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
+  }
 }
 
 }  // namespace dspu::aio::detail

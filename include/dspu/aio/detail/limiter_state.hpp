@@ -48,11 +48,11 @@ class limiter_state : public wait_queue {
     auto word = l.word.load(std::memory_order_relaxed);
     for (;;) {
       if ((word & closed) != 0) return word < 0 && take_with_lock(n, now, waits, deadline);
-      const auto level = l.bucket.take(word >> 1, units, now);
-      if (!level) return false;
-      if (l.word.compare_exchange_weak(word, *level << 1, std::memory_order_acq_rel,
+      auto level = word >> 1;
+      if (!l.bucket.try_take(level, units, now)) return false;
+      if (l.word.compare_exchange_weak(word, level << 1, std::memory_order_acq_rel,
                                        std::memory_order_relaxed)) {
-        if (counts_all) granted_.fetch_add(1, std::memory_order_relaxed);
+        if (counts_all.load(std::memory_order_relaxed)) granted_.fetch_add(1, std::memory_order_relaxed);
         return true;
       }
     }
@@ -60,7 +60,7 @@ class limiter_state : public wait_queue {
   // In shadow mode: takes, and says when the tokens would have been there; instant::min() if they were.
   instant take_as_shadow(double n, instant now, instant deadline);
   void count_refusal() {
-    if (counts_all) refused_.fetch_add(1, std::memory_order_relaxed);
+    if (counts_all.load(std::memory_order_relaxed)) refused_.fetch_add(1, std::memory_order_relaxed);
   }
 
   // Throws: std::invalid_argument unless 0 < n <= capacity.
@@ -93,8 +93,12 @@ class limiter_state : public wait_queue {
   void set_bandwidth(double rate, duration per);
   void set_capacity(double capacity);
   void drain(instant until);
+  void reconfigure(const rate_limiter_options& options);
+  rate_limiter_options options() const;
 
   core::token_bucket bucket() const;
+  bool is_fresh(instant now);
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
   double capacity() const { return capacity_.load(std::memory_order_relaxed); }
   double available(instant now);
   std::size_t waiters();
@@ -102,9 +106,10 @@ class limiter_state : public wait_queue {
 
   virtual instant now() const = 0;
 
-  const std::size_t max_waiters;
-  const bool shadow;
-  const bool counts_all;
+  // Changed with the lock, read without it by those who come by.
+  std::atomic<std::size_t> max_waiters;
+  std::atomic<bool> shadow;
+  std::atomic<bool> counts_all;
 
  protected:
   // Calls wake(plan, its context) at that instant, on that executor; the one armed before is forgotten. The
@@ -113,7 +118,7 @@ class limiter_state : public wait_queue {
   virtual void disarm() = 0;
   void wake(std::uint64_t plan, const asio::execution_context& here);
 
-  const duration wake_interval_;
+  duration wake_interval_;  // guarded by the lock
 
  private:
   static constexpr std::int64_t closed = 1;
@@ -160,11 +165,14 @@ class limiter_state : public wait_queue {
   void refuse_hopeless(instant now, refusals& refused);
   void plan(instant earliest);
   void replace(const core::token_bucket_options& options, instant at);
+  void first_bucket_changed();
+  void let_all_go(instant now, waiter_list& due);
   void open_lane(std::int64_t word);
 
   std::atomic<lane*> lane_{nullptr};
   std::atomic<std::uint64_t> granted_{0};
   std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> revision_{0};
   std::deque<lane> lanes_;
   core::token_buckets buckets_;   // the first one's level is in the lane's word, but while the lock is held
   std::atomic<double> capacity_;  // the least of theirs
@@ -179,6 +187,7 @@ class limiter_state : public wait_queue {
   instant planned_at_ = instant::max();
   std::uint64_t plan_ = 0;
   std::uint64_t waited_ = 0;
+  bool out_of_lanes_ = false;
   bool locked_for_good_;
 };
 

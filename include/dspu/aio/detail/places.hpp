@@ -24,12 +24,32 @@ class places : public wait_queue {
   // Throws: bulkhead_full_error if the line is full.
   static awaitable<void> wait_for_place(std::shared_ptr<places> self);
 
-  void set_limit(std::int64_t n);
+  void set_limit(std::int64_t n) {
+    change([n](core::bulkhead_machine& m) { return m.set_limit(n); });
+  }
+  void reconfigure(const core::bulkhead_options& options) {
+    change([&](core::bulkhead_machine& m) { return m.reconfigure(options); });
+  }
+  // Ends the wait of all who are in the line, with a place each.
+  void release_waiters() {
+    change([](core::bulkhead_machine& m) { return m.release_waiters(); });
+  }
   // What it is now, in one piece.
   core::bulkhead_machine snapshot();
 
  private:
   struct initiate_wait;
+
+  // `how` says how many go.
+  template <class How>
+  void change(const How& how) {
+    waiter_list going;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto more = how(machine_); more > 0; --more) pop_front_into(going);
+    }
+    going.complete(error_code{});
+  }
 
   void wait(waiter_ptr w);
   void left() override;

@@ -16,13 +16,14 @@ stage_facts facts_of(const retry_rules& rules);
 // All of a retry's session but its clock.
 class retry_session : public session_defaults {
  public:
-  explicit retry_session(const retry_rules& rules) : rules_(&rules), machine_(rules.plan) {}
+  explicit retry_session(const retry_rules& rules)
+      : rules_(&rules), numbers_(&rules.numbers()), machine_(numbers_->plan) {}
   retry_session(const retry_session&) = delete;
   retry_session& operator=(const retry_session&) = delete;
   ~retry_session() { refund(); }
 
   entry enter(run& r, std::size_t level);
-  bool plain() const { return !rules_->options.classify; }
+  bool plain() const { return !rules_->functions().classify; }
   void succeed(run& r);
   next leave(run& r, std::size_t level, ending e);
 
@@ -31,6 +32,7 @@ class retry_session : public session_defaults {
   void refund();
 
   const retry_rules* rules_;
+  const retry_numbers* numbers_;  // those of the call's start
   core::retry_machine machine_;
   std::int64_t failed_attempt_ = 0;
   duration delay_{0};
@@ -39,7 +41,7 @@ class retry_session : public session_defaults {
   void end_attempt(run& r);
   next give_up(const run& r, std::string_view reason, ending e) const;
   void tell_of_pause(const run& r, std::string_view reason, ending e) const;
-  bool charge(core::instant now);
+  bool charge(const run& r);
 
   std::int64_t outer_attempt_ = 1;
   retry_budget* outer_budget_ = nullptr;
@@ -54,7 +56,7 @@ class retry_stage : public stage_defaults {
   using clock_type = Clock;
   static constexpr bool reruns = true;
 
-  explicit retry_stage(std::shared_ptr<const retry_rules> rules) : rules_(std::move(rules)) {}
+  explicit retry_stage(std::shared_ptr<retry_rules> rules) : rules_(std::move(rules)) {}
   stage_facts facts() const { return facts_of(*rules_); }
 
   class session : public retry_session {
@@ -77,7 +79,7 @@ class retry_stage : public stage_defaults {
   };
 
  private:
-  std::shared_ptr<const retry_rules> rules_;
+  std::shared_ptr<retry_rules> rules_;
 };
 
 }  // namespace dspu::aio::detail

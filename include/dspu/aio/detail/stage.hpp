@@ -133,6 +133,8 @@ struct stage_defaults {
   // Runs what is inside it as it likes, several times at once perhaps, in a coroutine of its own: instead of a session it
   // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it.
   static constexpr bool surrounds = false;
+  // Depends on the call's arguments: for_call(args…) gives the stage that stands in its place.
+  static constexpr bool looks_at_arguments = false;
   // Whether it can deal with results of that type.
   template <class T>
   static constexpr bool accepts = true;

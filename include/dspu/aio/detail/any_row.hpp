@@ -1,0 +1,177 @@
+// Stages in a row that is known only at run time: what any_policy is made of.
+//
+// A stage is kept with a table of what can be done to it; the sessions of a call lie one behind the other in one block.
+// For the driver (detail/drive.hpp) a row is one stage, whose stack of sessions is any_stack.
+#pragma once
+
+#include "dspu/aio/detail/drive.hpp"
+#include "dspu/aio/detail/stage.hpp"
+#include "dspu/aio/stage_facts.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace dspu::aio::detail {
+
+struct stage_table {
+  std::size_t size;   // of a session
+  bool interrupts;
+  const std::type_info* gives;  // the only type of result that it can deal with; null: any
+  core::instant (*clock)();     // null: it has none
+  stage_facts (*facts)(const void* stage);
+  void (*begin)(const void* stage, void* session);
+  void (*end)(void* session) noexcept;  // null: nothing is to be done
+  entry (*enter)(void* session, run&, std::size_t level);
+  awaitable<void> (*wait)(void* session, run&);
+  void (*answer)(void* session, run&, ending);
+  bool (*plain)(const void* session);
+  void (*succeed)(void* session, run&);
+  next (*leave)(void* session, run&, std::size_t level, ending);
+  awaitable<void> (*attend)(void* session, run&, ending);
+};
+
+template <class Stage>
+constexpr const std::type_info* only_type() {
+  if constexpr (requires { typename Stage::value_type; }) {
+    return &typeid(typename Stage::value_type);
+  } else {
+    return nullptr;
+  }
+}
+
+template <class Stage>
+constexpr auto own_clock() -> core::instant (*)() {
+  if constexpr (std::is_void_v<typename Stage::clock_type>) {
+    return nullptr;
+  } else {
+    return clock_reading<typename Stage::clock_type>;
+  }
+}
+
+template <class Stage>
+struct table_of {
+  using session = typename Stage::session;
+  static_assert(!Stage::surrounds, "this policy runs its operation in a coroutine of its own; it cannot be in an any_policy");
+  static_assert(alignof(session) <= alignof(std::max_align_t));
+
+  static session& as(void* p) { return *static_cast<session*>(p); }
+
+  static constexpr stage_table value{
+      sizeof(session),
+      Stage::interrupts,
+      only_type<Stage>(),
+      own_clock<Stage>(),
+      [](const void* stage) { return static_cast<const Stage*>(stage)->facts(); },
+      [](const void* stage, void* at) { ::new (at) session(*static_cast<const Stage*>(stage)); },
+      std::is_trivially_destructible_v<session> ? nullptr : +[](void* p) noexcept { as(p).~session(); },
+      [](void* p, run& r, std::size_t level) { return as(p).enter(r, level); },
+      [](void* p, run& r) -> awaitable<void> { return as(p).wait(r); },
+      [](void* p, run& r, ending e) { as(p).answer(r, e); },
+      [](const void* p) { return static_cast<const session*>(p)->plain(); },
+      [](void* p, run& r) { as(p).succeed(r); },
+      [](void* p, run& r, std::size_t level, ending e) { return as(p).leave(r, level, e); },
+      [](void* p, run& r, ending e) -> awaitable<void> { return as(p).attend(r, e); },
+  };
+};
+
+// Immutable once it is in use.
+class any_row {
+ public:
+  struct element {
+    std::shared_ptr<const void> stage;
+    const stage_table* table;
+    std::size_t offset;  // of its session in the block
+  };
+
+  template <class Stage>
+  void add(Stage stage) {
+    add(std::make_shared<const Stage>(std::move(stage)), table_of<Stage>::value);
+  }
+  void add_all(const any_row& other);
+  // Lives as long as the row and the calls through it.
+  void keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
+
+  const std::vector<element>& elements() const { return elements_; }
+  std::size_t block_size() const { return block_size_; }
+  bool interrupts() const { return interrupts_; }
+  // Of the first stage that has one.
+  auto clock() const -> core::instant (*)() { return clock_; }
+  std::vector<stage_facts> facts() const;
+  // Throws: std::invalid_argument if a stage cannot deal with results of that type.
+  void require(const std::type_info& result) const;
+
+ private:
+  void add(std::shared_ptr<const void> stage, const stage_table& table);
+
+  std::vector<element> elements_;
+  std::vector<std::shared_ptr<const void>> kept_;
+  std::size_t block_size_ = 0;
+  bool interrupts_ = false;
+  bool picky_ = false;
+  core::instant (*clock_)() = nullptr;
+};
+
+// What a call has in the place of a tuple of stages.
+struct any_held : stage_defaults {
+  using clock_type = void;
+  static constexpr bool reruns = true;  // perhaps: so arguments are referred to, never moved from
+
+  explicit any_held(std::shared_ptr<const any_row> r) : row(std::move(r)) {}
+
+  std::shared_ptr<const any_row> row;
+};
+
+// The sessions of one call; see session_stack.
+class any_stack {
+ public:
+  explicit any_stack(const any_row& row);
+  any_stack(const any_stack&) = delete;
+  any_stack& operator=(const any_stack&) = delete;
+  ~any_stack();
+
+  entry descend(run& r);
+  void waited() { ++depth_; }
+  bool plain() const;
+  void succeed(run& r);
+  next ascend(run& r, ending e);
+  awaitable<void> wait(run& r) { return table(depth_).wait(session(depth_), r); }
+  awaitable<void> attend(run& r, ending e) { return table(depth_).attend(session(depth_), r, e); }
+  void answer(run& r, ending e) { table(depth_).answer(session(depth_), r, e); }
+  void stay() { ++depth_; }
+
+ private:
+  const stage_table& table(std::size_t i) const { return *row_.elements()[i].table; }
+  void* session(std::size_t i) const { return block_ + row_.elements()[i].offset; }
+  std::size_t size() const { return row_.elements().size(); }
+  void end(std::size_t count) noexcept;
+
+  const any_row& row_;
+  std::byte* block_;
+  std::size_t depth_ = 0;
+};
+
+template <>
+class session_stack<any_held> : public any_stack {
+ public:
+  explicit session_stack(const std::tuple<any_held>& held) : any_stack(*std::get<0>(held).row) {}
+};
+
+// Runs fn(args…), or fn(context, args…), through the row.
+template <class F, class... Args>
+auto run_through_row(std::shared_ptr<const any_row> row, call_context context, F fn, Args... args) {
+  using T = operation_result_t<F, Args&...>;
+  row->require(typeid(T));
+  if (row->clock() != nullptr) context.clock = row->clock();
+  const bool apart = row->interrupts();
+  std::tuple<any_held> held(any_held(std::move(row)));
+  if (apart) return drive_apart<T>(std::move(held), std::move(context), std::move(fn), std::move(args)...);
+  return drive<T>(std::move(held), std::move(context), nullptr, std::move(fn), std::move(args)...);
+}
+
+}  // namespace dspu::aio::detail
