@@ -2,9 +2,9 @@
 
 namespace dspu::aio {
 
-any_policy any_policy::observed_by(observer& o, std::string name) const {
+any_policy any_policy::observed_by(observer& o, std::string name, classifier judge) const {
   any_policy copy = *this;
-  copy.watch_ = std::make_shared<const detail::watch>(detail::watch{&o, std::move(name)});
+  copy.watch_ = std::make_shared<const detail::watch>(detail::watch{&o, std::move(name), std::move(judge)});
   return copy;
 }
 

@@ -64,7 +64,8 @@ class any_policy {
   }
 
   // The same row, with somebody who is told of all its decisions under this name. The observer must outlive it.
-  any_policy observed_by(observer& o, std::string name) const;
+  // `judge` says which ends are called a success and which a failure; it decides nothing else.
+  any_policy observed_by(observer& o, std::string name, classifier judge = nullptr) const;
 
   // The same row, which keeps `what` alive, as do calls under way: a policy in it, for example.
   any_policy keeping(std::shared_ptr<const void> what) const;
@@ -91,11 +92,13 @@ class any_policy {
 
   template <class F, class... Args>
   auto start(call_context context, F fn, Args... args) const {
+    using T = detail::operation_result_t<F, Args&...>;
     if (row_->clock() != nullptr) context.clock = row_->clock();
-    if (watch_) detail::begin_watching(context, *watch_);
-    auto running = detail::run_through_row(row_, context, std::move(fn), std::move(args)...);
-    if (!watch_) return running;
-    return detail::watched(watch_, std::move(context), std::move(running));
+    if (watch_) {
+      row_->require(typeid(T));
+      return detail::watched<T>(watch_, std::move(context), row_, std::move(fn), std::move(args)...);
+    }
+    return detail::run_through(row_, std::move(context), std::move(fn), std::move(args)...);
   }
 
   std::shared_ptr<const detail::any_row> row_;

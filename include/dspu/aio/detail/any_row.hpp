@@ -58,6 +58,7 @@ template <class Stage>
 struct table_of {
   using session = typename Stage::session;
   static_assert(!Stage::surrounds, "this policy runs its operation in a coroutine of its own; it cannot be in an any_policy");
+  static_assert(!Stage::looks_at_arguments, "this policy depends on the arguments of a call; it cannot be in an any_policy");
   static_assert(alignof(session) <= alignof(std::max_align_t));
 
   static session& as(void* p) { return *static_cast<session*>(p); }
@@ -162,9 +163,9 @@ class session_stack<any_held> : public any_stack {
   explicit session_stack(const std::tuple<any_held>& held) : any_stack(*std::get<0>(held).row) {}
 };
 
-// Runs fn(args…), or fn(context, args…), through the row.
+// Runs fn(args…), or fn(context, args…), through the row, as run_through() does through a tuple of stages.
 template <class F, class... Args>
-auto run_through_row(std::shared_ptr<const any_row> row, call_context context, F fn, Args... args) {
+auto run_through(std::shared_ptr<const any_row> row, call_context context, F fn, Args... args) {
   using T = operation_result_t<F, Args&...>;
   row->require(typeid(T));
   if (row->clock() != nullptr) context.clock = row->clock();
