@@ -4,6 +4,7 @@ namespace dspu::aio::composition {
 
 namespace {
 
+bool waits(kind k) { return k == kind::retry || k == kind::limiter || k == kind::bulkhead; }
 bool refuses_at_will(kind k) { return k != kind::retry && k != kind::fallback; }
 
 awaitable<int> hang(script& op) { return op(); }
@@ -19,13 +20,26 @@ struct occupied {
   test::task task;
 };
 
+// Its lines are as long as may be, and tokens come soon enough for a timeout of 10 s.
+void with_room_to_wait(policies& p) {
+  p.limiter.reconfigure({.rate = 1, .per = 5s, .capacity = policies::capacity, .wake_interval = 0ns});
+  p.places.reconfigure({.limit = 1, .max_queue = 1});
+}
+
 // Lets nobody through from now on.
 std::unique_ptr<occupied> close(simulator& sim, policies& p, kind k) {
   switch (k) {
-    case kind::timeout: p.timeout.reconfigure({.limit = 0s}); break;
-    case kind::breaker: p.breaker.isolate(); break;
-    case kind::limiter: p.limiter.drain(); break;
-    case kind::bulkhead: return std::make_unique<occupied>(sim, p.places);
+    case kind::timeout:
+      p.timeout.reconfigure({.limit = 0s});
+      break;
+    case kind::breaker:
+      p.breaker.isolate();
+      break;
+    case kind::limiter:
+      p.limiter.drain();
+      break;
+    case kind::bulkhead:
+      return std::make_unique<occupied>(sim, p.places);
     case kind::throttle: {  // one call that failed: the next is refused with the probability 1/2
       script op;
       op.fails();
@@ -38,32 +52,50 @@ std::unique_ptr<occupied> close(simulator& sim, policies& p, kind k) {
       break;
     }
     case kind::retry:
-    case kind::fallback: break;
+    case kind::fallback:
+      break;
   }
   return nullptr;
+}
+
+void let_go(world& w, const std::unique_ptr<occupied>& held) {
+  if (!held) return;
+  held->task.cancel();
+  w.sim.run();
 }
 
 std::string with_closed(world& w, policies& closed, kind which, kind around, kind inside) {
   const auto held = close(w.sim, closed, which);
   w.op.returns(7);
   auto report = w.run(around, inside);
-  if (held) {
-    held->task.cancel();
-    w.sim.run();
+  let_go(w, held);
+  return report;
+}
+
+std::string in_line(world& w, kind around, kind inside) {
+  if (inside == kind::retry) {
+    w.op.fails(1s);
+    return w.run_and_cancel(around, inside, 1500ms);
   }
+  with_room_to_wait(w.inner);
+  const auto held = close(w.sim, w.inner, inside);
+  auto report = w.run_and_cancel(around, inside, 1500ms);
+  let_go(w, held);
   return report;
 }
 
 }  // namespace
 
 const char* name_of(scenario s) {
-  constexpr const char* names[scenarios] = {"succeeds", "fails",         "fails_once",    "hangs",
-                                            "gives_up", "inner_refuses", "outer_refuses", "little_time"};
+  constexpr const char* names[scenarios] = {"succeeds",      "fails",         "fails_once",
+                                            "hangs",         "gives_up",      "quits_line",
+                                            "inner_refuses", "outer_refuses", "little_time"};
   return names[static_cast<std::size_t>(s)];
 }
 
 bool applies(scenario s, kind around, kind inside) {
   if (s == scenario::hangs) return around == kind::timeout || inside == kind::timeout;
+  if (s == scenario::quits_line) return waits(inside);
   if (s == scenario::inner_refuses) return refuses_at_will(inside);
   if (s == scenario::outer_refuses) return refuses_at_will(around);
   return true;
@@ -71,18 +103,33 @@ bool applies(scenario s, kind around, kind inside) {
 
 std::string play(scenario s, world& w, kind around, kind inside) {
   switch (s) {
-    case scenario::succeeds: w.op.returns(7, 1s); break;
-    case scenario::fails: w.op.fails(1s); break;
-    case scenario::fails_once: w.op.fails(1s).returns(7, 1s); break;
-    case scenario::hangs: w.op.hangs(); break;
-    case scenario::gives_up: w.op.hangs(); return w.run_and_cancel(around, inside, 500ms);
-    case scenario::inner_refuses: return with_closed(w, w.inner, inside, around, inside);
-    case scenario::outer_refuses: return with_closed(w, w.outer, around, around, inside);
+    case scenario::succeeds:
+      w.op.returns(7, 1s);
+      break;
+    case scenario::fails:
+      w.op.fails(1s);
+      break;
+    case scenario::fails_once:
+      w.op.fails(1s).returns(7, 1s);
+      break;
+    case scenario::hangs:
+      w.op.hangs();
+      break;
+    case scenario::gives_up:
+      w.op.hangs();
+      return w.run_and_cancel(around, inside, 500ms);
+    case scenario::quits_line:
+      return in_line(w, around, inside);
+    case scenario::inner_refuses:
+      return with_closed(w, w.inner, inside, around, inside);
+    case scenario::outer_refuses:
+      return with_closed(w, w.outer, around, around, inside);
     case scenario::little_time:
       w.op.fails(1s);
       w.outer.limiter.drain();
       w.inner.limiter.drain();
-      w.outer.limiter.reconfigure({.rate = 1, .per = 1h, .capacity = policies::capacity});  // a line without end
+      w.outer.limiter.reconfigure(
+          {.rate = 1, .per = 1h, .capacity = policies::capacity});  // a line without end
       w.inner.limiter.reconfigure({.rate = 1, .per = 1h, .capacity = policies::capacity});
       w.context.deadline = core::instant_of(manual_clock::now() + 2s);
       break;

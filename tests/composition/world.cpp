@@ -31,25 +31,31 @@ std::string word_for(const std::exception_ptr& error) {
 }  // namespace
 
 const char* name_of(kind k) {
-  constexpr const char* names[kinds] = {"timeout", "retry", "breaker", "limiter", "bulkhead", "throttle", "fallback"};
+  constexpr const char* names[kinds] = {"timeout",  "retry",    "breaker", "limiter",
+                                        "bulkhead", "throttle", "fallback"};
   return names[static_cast<std::size_t>(k)];
 }
 
 std::string policies::report(kind k) {
   switch (k) {
-    case kind::timeout: return "";
-    case kind::retry: return some(std::llround(retries - budget.balance(core::instant_of(manual_clock::now()))), "charge");
+    case kind::timeout:
+      return "";
+    case kind::retry:
+      return some(std::llround(retries - budget.balance(core::instant_of(manual_clock::now()))), "charge");
     case kind::breaker: {
       const auto failures = some(breaker.failure_count(), "failure");
       return breaker.state() == circuit_state::closed ? failures : core::name_of(breaker.state());
     }
-    case kind::limiter: return some(std::llround(capacity - limiter.tokens()), "token");
-    case kind::bulkhead: return some(places.in_flight(), "call");
+    case kind::limiter:
+      return some(std::llround(capacity - limiter.tokens()), "token");
+    case kind::bulkhead:
+      return some(places.in_flight(), "call");
     case kind::throttle: {
       const auto p = std::lround(100 * throttle.rejection_probability());
       return p == 0 ? "" : std::to_string(p) + " %";
     }
-    case kind::fallback: return some(falls, "fall");
+    case kind::fallback:
+      return some(falls, "fall");
   }
   return "";
 }
@@ -58,12 +64,15 @@ start pair_of(kind around, kind inside) {
   const auto at = static_cast<std::size_t>(inside);
   switch (around) {
     case kind::timeout:
-    case kind::retry: return around_timeout_and_retry(around)[at];
+    case kind::retry:
+      return around_timeout_and_retry(around)[at];
     case kind::breaker:
-    case kind::limiter: return around_breaker_and_limiter(around)[at];
+    case kind::limiter:
+      return around_breaker_and_limiter(around)[at];
     case kind::bulkhead:
     case kind::throttle:
-    case kind::fallback: break;
+    case kind::fallback:
+      break;
   }
   return around_the_others(around)[at];
 }
@@ -75,8 +84,9 @@ awaitable<void> world::call(kind around, kind inside) {
 std::string world::report(kind around, kind inside, const test::task& t) {
   const auto how = !t.done() ? "never ended" : t.succeeded() ? std::to_string(*value_) : word_for(t.error());
   const auto began = op.calls();
-  return how + " at " + in_seconds(sim.elapsed()) + (began == 0 ? "" : ", " + some(static_cast<int>(began), "call")) +
-         " | " + outer.report(around) + " | " + inner.report(inside);
+  return how + " at " + in_seconds(sim.elapsed()) +
+         (began == 0 ? "" : ", " + some(static_cast<int>(began), "call")) + " | " + outer.report(around) +
+         " | " + inner.report(inside);
 }
 
 std::string world::run(kind around, kind inside) {

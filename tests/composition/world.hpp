@@ -36,13 +36,14 @@ struct policies {
   static constexpr double retries = 10;
 
   basic_timeout<manual_clock> timeout{10s};
-  retry_budget budget{{.min_retries_per_second = 1, .retries_per_call = 0}};
+  retry_budget budget{{.ttl = 60s, .min_retries_per_second = retries / 60, .retries_per_call = 0}};
   basic_retry<manual_clock> retry{{.max_attempts = 3,
                                    .strategy = backoff_strategy::constant,
                                    .base_delay = 1s,
                                    .jitter = jitter::none,
                                    .budget = &budget}};
-  basic_circuit_breaker<manual_clock> breaker{{.failure_threshold = 4, .success_threshold = 1, .timeout = 60s}};
+  basic_circuit_breaker<manual_clock> breaker{
+      {.failure_threshold = 4, .success_threshold = 1, .timeout = 60s}};
   // Tokens come so slowly that the few seconds of a test do not show.
   basic_rate_limiter<manual_clock> limiter{{.rate = 1, .per = 1h, .capacity = capacity, .max_waiters = 0}};
   bulkhead places{{.limit = 1, .max_queue = 0}};
@@ -67,7 +68,8 @@ struct world {
   policies inner;
   call_context context;  // what the pair is called in
 
-  // How it ended, when, how often the operation was begun, and what both report: "7 at 1 s, 1 call | outer | inner".
+  // How it ended, when, how often the operation was begun, and what both report: "7 at 1 s, 1 call | outer |
+  // inner".
   std::string run(kind around, kind inside);
   // The same for a caller who gives up after so long.
   std::string run_and_cancel(kind around, kind inside, duration after);
