@@ -13,7 +13,8 @@ bool is_refusal(error_code code) {
     case errc::queue_full:
     case errc::would_exceed_deadline:
     case errc::bulkhead_full:
-    case errc::throttled: return true;
+    case errc::throttled:
+    case errc::too_many_keys: return true;
     default: return false;
   }
 }

@@ -193,8 +193,10 @@ duration between(core::instant from, core::instant to) {
 duration time_open(const trace& t) {
   core::instant last = core::instant::min();
   for (const auto& c : t.calls) last = std::max(last, end_of(c));
-  auto states = t.states;
-  std::stable_sort(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+  std::vector<const recorded_state*> states;
+  for (const auto& s : t.states) states.push_back(&s);
+  std::sort(states.begin(), states.end(),
+            [](auto a, auto b) { return a->at != b->at ? a->at < b->at : a < b; });
   std::map<std::string, core::instant> open;
   duration sum{0};
   const auto close = [&](const std::string& pipeline, core::instant at) {
@@ -203,9 +205,9 @@ duration time_open(const trace& t) {
     sum = core::add_saturating(sum, between(found->second, at));
     open.erase(found);
   };
-  for (const auto& s : states) {
-    close(s.pipeline, s.at);
-    if (s.state == "open") open.emplace(s.pipeline, s.at);
+  for (const auto* s : states) {
+    close(s->pipeline, s->at);
+    if (s->state == "open") open.emplace(s->pipeline, s->at);
   }
   while (!open.empty()) close(open.begin()->first, last);
   return sum;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <vector>
 
 namespace dspu::testing {
@@ -71,8 +72,9 @@ class world {
       }
     }
     for (auto& [name, pool] : pools_) {
-      std::stable_sort(pool.begin(), pool.end(),
-                       [](const auto& a, const auto& b) { return a.start < b.start; });
+      std::sort(pool.begin(), pool.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.start, a.took, a.how) < std::tie(b.start, b.took, b.how);
+      });
     }
     for (const auto& call : recorded.calls) {
       if (pools_.contains(call.pipeline)) continue;
@@ -193,8 +195,8 @@ replay_result replay(simulator& sim, const aio::trace& recorded, const replayed_
   if (recorded.calls.empty()) return {};
   std::vector<const aio::recorded_call*> calls;
   for (const auto& call : recorded.calls) calls.push_back(&call);
-  std::stable_sort(calls.begin(), calls.end(),
-                   [](const auto* a, const auto* b) { return a->start < b->start; });
+  std::sort(calls.begin(), calls.end(),
+            [](auto a, auto b) { return a->start != b->start ? a->start < b->start : a < b; });
 
   const time_shift times{calls.front()->start, sim.now()};
   std::string text;
