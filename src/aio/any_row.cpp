@@ -66,6 +66,7 @@ void any_stack::end(std::size_t count) noexcept {
 }
 
 entry any_stack::descend(run& r) {
+  if (r.to_be_answered(depth_)) return entry::answer;
   for (; depth_ < size(); ++depth_) {
     const entry e = table(depth_).enter(session(depth_), r, depth_);
     if (e != entry::go) return e;

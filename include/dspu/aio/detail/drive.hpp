@@ -65,7 +65,7 @@ class session_stack {
       : sessions_(std::apply([](const auto&... s) { return sessions(stage_in(s)...); }, stages)) {}
 
   // Goes down until all are entered (`go`), or one has to wait or refuses.
-  entry descend(run& r) { return descend(r, indices{}); }
+  entry descend(run& r) { return r.to_be_answered(depth_) ? entry::answer : descend(r, indices{}); }
   // The one that had to wait is entered now.
   void waited() { ++depth_; }
 
