@@ -1,6 +1,8 @@
 // What the benchmarks measure with: an allocation counter, clocks, and rounds of which the median is taken.
 #pragma once
 
+#include "support/allocations.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -19,12 +21,8 @@ namespace dspu::bench {
 
 namespace asio = boost::asio;
 
-// Calls of operator new and of aligned_alloc, where Asio 1.81 takes handlers and frames from; on this thread.
-struct allocation_count {
-  std::int64_t calls = 0;
-  std::int64_t bytes = 0;
-};
-allocation_count allocations();
+using test::allocation_count;
+using test::allocations;
 
 inline double clock_ns(clockid_t id) {
   timespec t{};

@@ -1,10 +1,13 @@
-# find_package(dspu CONFIG) gives dspu::core, and dspu::aio and dspu::testing where they were built. dspu::prometheus, where
-# it was built, is asked for: COMPONENTS prometheus; only then is its library looked for.
+# find_package(dspu CONFIG) gives dspu::core, and dspu::aio, dspu::testing and dspu::config where they were built.
+# dspu::prometheus, where it was built, is asked for: COMPONENTS prometheus; only then is its library looked for.
 include(CMakePackageConfigHelpers)
 
 set(dspu_exported dspu_core)
 if(DSPU_BUILD_AIO)
   list(APPEND dspu_exported dspu_aio dspu_testing)
+endif()
+if(DSPU_BUILD_CONFIG)
+  list(APPEND dspu_exported dspu_config)
 endif()
 install(TARGETS ${dspu_exported} EXPORT dspuTargets FILE_SET HEADERS)
 install(EXPORT dspuTargets NAMESPACE dspu:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/dspu)

@@ -19,6 +19,16 @@ endforeach()
 
 dspu_tests(cancellation PCH pch_aio.hpp ALSO cancellation/*.cpp DEPENDS dspu::testing)
 
+# Every pair of policies, in both orders.
+dspu_tests(composition PCH pch_aio.hpp ALSO composition/*.cpp DEPENDS dspu::testing)
+
+# The tests that the documentation names.
+find_program(DSPU_BASH bash)
+if(DSPU_BASH)
+  add_test(NAME docs.semantics COMMAND ${DSPU_BASH} ${CMAKE_CURRENT_LIST_DIR}/semantics.sh ${CMAKE_CURRENT_LIST_DIR}
+    ${PROJECT_SOURCE_DIR}/docs/semantics.md)
+endif()
+
 # rapidcheck prints the seed of a run; RC_PARAMS="seed=…" repeats it.
 find_package(rapidcheck CONFIG REQUIRED)
 dspu_tests(property PCH pch_property.hpp DEPENDS dspu::testing rapidcheck rapidcheck_gtest)

@@ -1,36 +1,15 @@
-// The values that people type on the command line: durations, rates, sizes and ratios.
-//
-// Each function throws std::invalid_argument that quotes the text and says what is accepted;
-// cli_option.hpp puts the option's name in front.
+// The values that people type on the command line are those of configuration files (dspu/config/values.hpp);
+// cli_option.hpp puts the option's name in front of what is wrong with one.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string_view>
+#include "dspu/config/values.hpp"
 
 namespace dspu::app {
 
-// "250ms", "1m30s", "1.5h"; units ns us ms s m h d, written without blanks. Only 0 may stand without a unit:
-// a bare number means seconds to one tool and milliseconds to the next.
-std::chrono::nanoseconds parse_duration(std::string_view text);
-
-struct rate_spec {
-  double amount = 0;  // over 0
-  std::chrono::nanoseconds per = std::chrono::seconds(1);
-  std::optional<double> burst;  // at least 1; without it the limiter's own default
-
-  bool operator==(const rate_spec&) const = default;
-};
-
-// "20", "20/s", "100/m", "5/15s", "1000/h,burst=50". Without a unit the rate is per second.
-rate_spec parse_rate(std::string_view text);
-
-// Bytes: "4096", "64k", "1MiB", "10MB". As in dd, k, M, G and KiB, MiB, GiB are powers of 1024 and kB, MB, GB
-// of 1000; capitals make no difference.
-std::uint64_t parse_size(std::string_view text);
-
-// A part of the whole: "10%" or "0.1"; 0 to 1.
-double parse_ratio(std::string_view text);
+using config::parse_duration;
+using config::parse_rate;
+using config::parse_ratio;
+using config::parse_size;
+using config::rate_spec;
 
 }  // namespace dspu::app

@@ -4,6 +4,22 @@
 
 namespace dspu::aio::detail {
 
+namespace {
+
+// Refused inside because it would outlast a deadline, and ours too: another attempt cannot end in time either.
+bool hopeless(const run& r, ending e) {
+  if (!r.context.has_deadline() || e.has_value() || outcome(e.error()).code() != errc::would_exceed_deadline) return false;
+  try {
+    std::rethrow_exception(e.error());
+  } catch (const deadline_error& refusal) {
+    return refusal.needed() >= r.context.remaining();
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
 entry retry_session::enter(run& r, std::size_t) {
   machine_ = core::retry_machine(numbers_->plan);
   outer_attempt_ = r.context.attempt;
@@ -47,6 +63,7 @@ next retry_session::leave(run& r, std::size_t level, ending e) {
   if (decision.reason == core::retry_reason::not_retryable) return give_up(r, core::name_of(decision.reason), e);
   if (budget_ != nullptr) budget_->record(verdict::failure, r.context.clock());
   if (!decision.again) return give_up(r, core::name_of(decision.reason), e);
+  if (hopeless(r, e)) return give_up(r, "deadline", e);
   if (numbers_->shadow) {
     r.tell(event_kind::shadowed, "retry", core::name_of(decision.reason),
            {{"attempt", static_cast<double>(failed_attempt_)}, {"delay", in_seconds(decision.delay)}}, e.error());

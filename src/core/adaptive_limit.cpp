@@ -50,6 +50,18 @@ adaptive_limit::adaptive_limit(const adaptive_limit_options& options, std::uint6
   probe_jitter_ = 0.5 + random_.unit() / 2;
 }
 
+void adaptive_limit::reconfigure(const adaptive_limit_options& options) {
+  const bool same = checked(options).algorithm == options_.algorithm;
+  options_ = options;
+  move_to(limit_);
+  if (same) return;
+  limit_ = std::floor(limit_);
+  baseline_ = 0;
+  since_probe_ = probe_samples_ = windows_ = 0;
+  probing_ = false;
+  window_ = {};
+}
+
 std::int64_t adaptive_limit::sample(duration rtt, std::int64_t in_flight, bool dropped, instant now) {
   rtt = std::max(rtt, duration{1});
   switch (options_.algorithm) {

@@ -1,17 +1,14 @@
 #include "dspu/core/check.hpp"
 
 #include <cstdio>
-#include <stdexcept>
-#include <string>
+#include <utility>
 
 namespace dspu::core {
 
 namespace {
 
-[[noreturn]] void refuse(std::string_view name, std::string_view value, std::string_view range) {
-  std::string text{name};
-  text.append(" is ").append(value).append("; must be ").append(range);
-  throw std::invalid_argument(text);
+[[noreturn]] void refuse(std::string_view name, std::string value, std::string_view range) {
+  throw option_error(std::string(name), std::move(value), std::string(range));
 }
 
 std::string shortest(double value) {
@@ -21,6 +18,12 @@ std::string shortest(double value) {
 }
 
 }  // namespace
+
+option_error::option_error(std::string name, std::string value, std::string range)
+    : std::invalid_argument(name + " is " + value + "; must be " + range),
+      name_(std::make_shared<const std::string>(std::move(name))),
+      value_(std::make_shared<const std::string>(std::move(value))),
+      range_(std::make_shared<const std::string>(std::move(range))) {}
 
 void reject(std::string_view name, double value, std::string_view range) { refuse(name, shortest(value), range); }
 

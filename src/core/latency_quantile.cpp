@@ -9,11 +9,25 @@
 
 namespace dspu::core {
 
+namespace {
+
+const latency_quantile_options& checked(const latency_quantile_options& o) {
+  require(o.window >= duration{2} && o.window <= std::chrono::hours{24}, "latency_quantile.window", o.window,
+          "2 ns to 24 h");
+  require(o.min_samples >= 1, "latency_quantile.min_samples", o.min_samples, "at least 1");
+  return o;
+}
+
+}  // namespace
+
 latency_quantile::latency_quantile(const latency_quantile_options& options)
-    : options_(options), half_(options.window.count() / 2) {
-  require(options.window >= duration{2} && options.window <= std::chrono::hours{24},
-          "latency_quantile.window", options.window, "2 ns to 24 h");
-  require(options.min_samples >= 1, "latency_quantile.min_samples", options.min_samples, "at least 1");
+    : options_(checked(options)), half_(options.window.count() / 2) {}
+
+void latency_quantile::reconfigure(const latency_quantile_options& options, instant now) {
+  options_ = checked(options);
+  rotate(now);
+  half_ = options.window.count() / 2;
+  newest_ = half_at(now);
 }
 
 // Rows 0 and 1 hold 0 to 63 ns one by one; from then on row r holds [2^(r + 4), 2^(r + 5)) in steps of 2^(r - 1).
@@ -66,9 +80,13 @@ std::int64_t latency_quantile::samples(instant now) {
   return histograms_[0].samples + histograms_[1].samples;
 }
 
-void latency_quantile::rotate(instant now) {
+std::int64_t latency_quantile::half_at(instant now) const {
   const std::int64_t ns = now.time_since_epoch().count();
-  const std::int64_t half = ns / half_ - (ns % half_ < 0 ? 1 : 0);
+  return ns / half_ - (ns % half_ < 0 ? 1 : 0);
+}
+
+void latency_quantile::rotate(instant now) {
+  const std::int64_t half = half_at(now);
   if (newest_ && half <= *newest_) return;
   const bool next = newest_ && half - 1 == *newest_;
   newest_ = half;

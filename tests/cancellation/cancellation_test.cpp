@@ -3,6 +3,7 @@
 #include "cancellation/harness.hpp"
 
 #include "dspu/aio/any_policy.hpp"
+#include "dspu/aio/fallback.hpp"
 #include "dspu/aio/generator.hpp"
 #include "dspu/aio/iter_over_async.hpp"
 #include "dspu/aio/log_lines.hpp"
@@ -226,6 +227,42 @@ awaitable<void> timeouts_nested(world& w) {
   co_await drop_failure(run_with_timeout<manual_clock>(std::move(inner), 4s));
 }
 
+// Each attempt of a hedge is told apart by the context.
+auto slow_at_first(world& w) {
+  return [&w](const call_context& c) { return c.hedge == 0 ? w.work(9s) : w.work(1s); };
+}
+auto failing_at_first(world& w) {
+  return [&w](const call_context& c) { return c.hedge == 0 ? w.failing(700ms) : w.work(1s); };
+}
+auto stubborn_at_first(world& w) {
+  return [&w](const call_context& c) { return c.hedge == 0 ? w.stubborn(4s) : w.work(1s); };
+}
+// One token for all attempts of a hedge.
+auto pays_once(world& w) {
+  return [&w](const call_context& c) {
+    if (c.hedge == 0) w.got(1);
+    return w.work(2s);
+  };
+}
+template <class P, class F>
+awaitable<void> through(P p, F f) {
+  co_await drop_failure(p.call(std::move(f)));
+}
+awaitable<void> hedge_twice(world& w) {
+  const auto op = slow_at_first(w);
+  for (int i = 0; i < 2; ++i) co_await drop(w.thrice.call(op));
+}
+awaitable<void> occupy(world& w, duration d) {
+  const auto op = [d] { return detail::sleep_for<manual_clock>(d); };
+  co_await w.narrow.call(op);
+}
+void full_bulkhead(world& w) {
+  for (int i = 0; i < 3; ++i) w.bystanders.emplace_back(*w.sim, occupy(w, 1s * (i + 1)));
+}
+auto or_else(world& w) {
+  return fallback([&w](const outcome&) { return w.work(500ms); });
+}
+
 // A pool on the simulator's own loop, so that each call goes the same way every time. What is queued on it is
 // called after some steps (not after some time: that stands still while a function is out).
 struct slow_pool {
@@ -425,6 +462,64 @@ const scenario nests[] = {
     {"timeout around retry", timeout_around_retry},
 };
 
+const scenario hedges[] = {
+    {"hedge of what is quick", [](world& w) { return drop(w.twice.call(works(w))); }},
+    {"hedge that wins", [](world& w) { return drop(w.twice.call(slow_at_first(w))); }},
+    {"hedge that wins, by a quantile", hedge_twice},
+    {"hedge after a failure", [](world& w) { return drop(w.thrice.call(failing_at_first(w))); }},
+    {"hedge in vain", [](world& w) { return drop_failure(w.thrice.call(fails(w))); }},
+    {"hedge of what ignores it", [](world& w) { return drop(w.twice.call(stubborn_at_first(w))); }, true},
+    {"hedge in hedge", [](world& w) { return through(w.thrice | w.twice, slow_at_first(w)); }},
+    {"hedge inside a timeout", [](world& w) { return through(time_limit(1500ms) | w.thrice, slow_at_first(w)); }},
+    {"hedge around timeouts", [](world& w) { return through(w.thrice | time_limit(800ms), slow_at_first(w)); }},
+    {"hedge around a limiter", [](world& w) { return through(w.thrice | w.tokens, pays(w)); }},
+    {"hedge around a limiter in a line", [](world& w) { return through(w.thrice | w.tokens, pays(w)); }, false, false,
+     line_of_four},
+    {"hedge inside a limiter", [](world& w) { return through(w.tokens | w.half.subject | w.twice, pays_once(w)); }},
+    {"hedge around a breaker", [](world& w) { return through(w.thrice | w.half.subject, slow_at_first(w)); }},
+    {"hedge around a breaker that opens, asynchronous listener",
+     [](world& w) { return through(w.thrice | w.closed_async.subject, fails(w)); }, true},
+    {"hedge around a bulkhead", [](world& w) { return through(w.thrice | w.narrow, slow_at_first(w)); }, false, false,
+     full_bulkhead},
+    {"hedge between retries", [](world& w) { return through(w.again | w.twice | w.again, fails(w)); }},
+};
+const scenario pipelines[] = {
+    {"bulkhead.call", [](world& w) { return drop(w.narrow.call(works(w))); }},
+    {"bulkhead.call in a line", [](world& w) { return drop(w.narrow.call(works(w))); }, false, false, full_bulkhead},
+    {"bulkhead.call in a line, timeout around",
+     [](world& w) { return through(time_limit(500ms) | w.narrow, works(w)); }, false, false, full_bulkhead},
+    {"throttle.call", [](world& w) { return drop(w.polite.call(works(w))); }},
+    {"throttle.call of a failure", [](world& w) { return drop_failure(w.polite.call(fails(w))); }},
+    {"fallback of a failure", [](world& w) { return drop(or_else(w).call(fails(w))); }},
+    {"fallback of a timeout", [](world& w) { return through(or_else(w) | time_limit(500ms), works(w)); }},
+    {"timeout around a fallback", [](world& w) { return through(time_limit(1200ms) | or_else(w), fails(w)); }},
+    {"timeout | retry | breaker | limiter | timeout",
+     [](world& w) {
+       return through(time_limit(9s) | w.again_async | w.closed.subject | w.tokens | time_limit(2s), pays(w));
+     }},
+    {"the same in vain, half-open",
+     [](world& w) {
+       const auto paid_in_vain = [&w] {
+         w.got(1);
+         return w.failing(500ms);
+       };
+       return through(time_limit(9s) | w.again | w.half.subject | w.tokens | time_limit(2s), paid_in_vain);
+     }},
+    {"the same, timed out again and again",
+     [](world& w) {
+       const auto slow = [&w] { return w.work(3s); };
+       return through(time_limit(12s) | w.again | w.closed_async.subject | w.narrow | time_limit(2s), slow);
+     },
+     true},
+    {"fallback | timeout | retry | hedge | bulkhead | limiter | breaker | throttle | timeout",
+     [](world& w) {
+       return through(or_else(w) | time_limit(9s) | w.again | w.twice | w.narrow | w.tokens | w.half.subject | w.polite |
+                          time_limit(2s),
+                      pays(w));
+     },
+     false, false, full_bulkhead},
+};
+
 class CancellationPoints : public ::testing::Environment {
  public:
   static inline std::size_t cancelled = 0;
@@ -459,6 +554,8 @@ TEST(CancellationEverywhere, KeepsThePromisesOfGather) { check(gathers); }
 TEST(CancellationEverywhere, KeepsThePromisesOfShields) { check(shields); }
 TEST(CancellationEverywhere, KeepsThePromisesOfKeys) { check(keys); }
 TEST(CancellationEverywhere, KeepsThePromisesOfNests) { check(nests); }
+TEST(CancellationEverywhere, KeepsThePromisesOfHedges) { check(hedges); }
+TEST(CancellationEverywhere, KeepsThePromisesOfPipelines) { check(pipelines); }
 TEST(CancellationEverywhere, KeepsThePromisesOfCallsFromCoroutines) { check(calls); }
 TEST(CancellationEverywhere, KeepsThePromisesOfThreadsThatBlock) { check(blocked_threads); }
 

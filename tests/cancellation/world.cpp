@@ -149,6 +149,7 @@ void world::check_conserved() {
   if (callbacks != 0) complain("an on_retry was left behind");
   if (scope.outstanding() != 0) complain("the scope counts work that has ended");
   if (tokens.waiters() != 0) complain("somebody was left in the line");
+  if (narrow.in_flight() != 0 || narrow.waiting() != 0) complain("a place or a waiter was left in the bulkhead");
   if (!others.empty() && last_grant != start + granted * 1s) {
     complain("those who waited behind were not served as soon as they could be");
   }

@@ -2,12 +2,15 @@
 // that are counted. Every run of a scenario gets a world of its own.
 #pragma once
 
+#include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
+#include "dspu/aio/hedge.hpp"
 #include "dspu/aio/keyed.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/shield.hpp"
+#include "dspu/aio/throttle.hpp"
 #include "dspu/aio/timeout.hpp"
 #include "dspu/testing/script.hpp"
 #include "support/task.hpp"
@@ -24,6 +27,8 @@ using testing::simulator;
 using limiter = basic_rate_limiter<manual_clock>;
 using breaker = basic_circuit_breaker<manual_clock>;
 using retrier = basic_retry<manual_clock>;
+using hedger = basic_hedge<manual_clock>;
+using time_limit = basic_timeout<manual_clock>;
 
 // Counts the coroutine frames it lives in.
 class counted {
@@ -88,8 +93,13 @@ struct world {
   keyed<breaker> by_key{{.failure_threshold = 2, .success_threshold = 1, .timeout = 2s}, {.max_keys = 1}};
   retrier again;
   retrier again_async;
+  bulkhead narrow{{.limit = 2, .max_queue = 100}};
+  basic_throttle<manual_clock> polite{{.min_requests = 1000}};
+  hedger twice{{.delay = 1s}};
+  hedger thrice{{.max_hedges = 2, .delay = 500ms, .quantile = 0.5, .min_samples = 1}};
   shield_scope scope{[this](std::exception_ptr e) { unreceived.push_back(e); }};
   std::list<test::task> others;
+  std::list<test::task> bystanders;  // users of other policies, who end by themselves
   std::optional<test::task> main;
   std::optional<simulator> sim;  // the last member: goes first, so that all else outlives the event loop
 

@@ -285,6 +285,20 @@ TEST_F(AdaptiveLimitGradient2, FollowsItsOwnQueueToItsMostWhereCallersAlwaysFill
   EXPECT_EQ(limit.limit(), 200);
 }
 
+TEST(AdaptiveLimit, KeepsItsLimitUnderNewOptions) {
+  adaptive_limit limit({.algorithm = limit_algorithm::vegas}, seed);
+  EXPECT_EQ(limit.sample(10ms, 20, true, start), 19);
+  limit.sample(10ms, 20, false, start);
+  limit.reconfigure({.algorithm = limit_algorithm::vegas, .vegas = {.probe_multiplier = 5}});
+  EXPECT_EQ(limit.limit(), 19);
+  EXPECT_EQ(limit.baseline(), 10ms);
+  EXPECT_THROW(limit.reconfigure({.min = 0}), std::invalid_argument);
+  EXPECT_EQ(limit.options().vegas.probe_multiplier, 5);
+  limit.reconfigure({.algorithm = limit_algorithm::aimd, .initial = 10, .max = 15});
+  EXPECT_EQ(limit.limit(), 15);
+  EXPECT_EQ(limit.baseline(), 0ms) << "that of another algorithm";
+}
+
 TEST(AdaptiveLimitOptions, NameTheOptionItsValueAndItsRange) {
   const auto refused = [](const adaptive_limit_options& o) {
     try {

@@ -104,6 +104,25 @@ TEST(LatencyQuantile, KeepsItsHalvesApartAcrossTheEpoch) {
   EXPECT_EQ(seen.samples(instant{30s}), 0);
 }
 
+TEST(LatencyQuantile, KeepsWhatItHasSeenUnderNewOptions) {
+  latency_quantile seen({.window = 60s, .min_samples = 2});
+  seen.record(10ns, start - 30s);
+  seen.record(20ns, start);
+  seen.reconfigure({.window = 10s, .min_samples = 1}, start);
+  EXPECT_EQ(seen.samples(start), 2);
+  seen.record(30ns, start + 5s);
+  EXPECT_EQ(seen.samples(start + 5s), 2) << "the older half has gone";
+  EXPECT_EQ(seen.quantile(0, start + 5s), 20ns);
+  EXPECT_EQ(seen.samples(start + 10s), 1);
+
+  seen.reconfigure({.window = 1h, .min_samples = 2}, start + 10s);
+  EXPECT_FALSE(seen.quantile(0, start + 10s));
+  seen.record(40ns, start + 9min);
+  EXPECT_EQ(seen.quantile(0, start + 9min), 30ns);
+  EXPECT_THROW(seen.reconfigure({.window = 1ns}, start), std::invalid_argument);
+  EXPECT_EQ(seen.options().window, 1h);
+}
+
 TEST(LatencyQuantileOptions, NameTheOptionItsValueAndItsRange) {
   EXPECT_THROW(latency_quantile({.window = 1ns}), std::invalid_argument);
   EXPECT_THROW(latency_quantile({.min_samples = 0}), std::invalid_argument);

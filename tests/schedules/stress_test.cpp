@@ -3,7 +3,9 @@
 // on its own strand.
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
+#include "dspu/aio/hedge.hpp"
 #include "dspu/aio/keyed.hpp"
+#include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/shield.hpp"
@@ -305,6 +307,66 @@ TEST(ChildrenStressWallClock, EndOnABarePool) {
     ++ended;
   }
   EXPECT_EQ(ended, 60);
+}
+
+// Of what a call begins nothing may be left when it is over, on a strand as on a bare pool.
+awaitable<int> hops_counted(std::atomic<int>& running, int count, bool fails) {
+  struct count_down {
+    std::atomic<int>& n;
+    ~count_down() { --n; }
+  };
+  ++running;
+  const count_down at_the_end{running};
+  auto hopping = hops(count, fails);
+  co_return co_await std::move(hopping);
+}
+template <class P>
+awaitable<void> hedge_once(const P& p, int i, std::atomic<int>& astray) {
+  std::atomic<int> running{0};
+  const auto op = [&running, i](const call_context& c) {
+    const auto which = static_cast<int>(c.hedge);
+    return hops_counted(running, (i * 7 + which * 13) % 40, (i + which) % 5 == 0);
+  };
+  std::exception_ptr error;
+  try {
+    auto call = p.call(op);
+    co_await std::move(call);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  astray += running;
+  if (error) std::rethrow_exception(error);
+}
+
+TEST(HedgeStressWallClock, LeavesNothingRunningWhateverIsCancelledWhen) {
+  hedge h({.max_hedges = 3, .delay = 20us, .quantile = 0.5, .min_delay = 1us});
+  circuit_breaker b({.failure_threshold = 1'000'000});
+  const auto p = timeout(1h) | h | b | timeout(2ms);
+  std::atomic<int> astray{0};
+  storm s(3);
+  for (int i = 0; i < 600; ++i) s.start(s.new_strand(), hedge_once(p, i, astray));
+  s.wait();
+  asio::thread_pool pool(pool_threads);
+  std::atomic<bool> over{false};
+  std::thread changer([&] {
+    for (int i = 0; !over; ++i) {
+      h.reconfigure({.max_hedges = i % 4, .delay = 20us, .window = 1s * (1 + i % 3)});
+      std::this_thread::sleep_for(50us);
+    }
+  });
+  const auto on_the_pool = h | b | timeout(2ms);
+  const auto swallow = [](std::exception_ptr) {};
+  for (int i = 0; i < 600; ++i) {
+    auto call = hedge_once(on_the_pool, i, astray);
+    if (i % 2 == 0) call = run_with_timeout(std::move(call), std::chrono::microseconds{50 + i});
+    asio::co_spawn(pool, std::move(call), swallow);
+  }
+  pool.wait();
+  over = true;
+  changer.join();
+  EXPECT_EQ(astray, 0);
+  EXPECT_GT(h.hedges(), 0);
+  EXPECT_GE(h.hedges(), h.wins());
 }
 
 // More keys than there is room for, from many threads, some held for a while, while the options change.

@@ -90,6 +90,10 @@ class adaptive_limit {
   // Returns: limit().
   std::int64_t sample(duration rtt, std::int64_t in_flight, bool dropped, instant now);
 
+  // New options for one in use. The limit stays, cut to the new range; so does what was learnt, unless the algorithm
+  // is another. `initial` changes nothing. Throws: std::invalid_argument; nothing has changed then.
+  void reconfigure(const adaptive_limit_options& options);
+
   // In [min, max].
   std::int64_t limit() const { return probing_ ? probe_limit() : static_cast<std::int64_t>(limit_); }
 

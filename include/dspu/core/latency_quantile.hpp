@@ -42,6 +42,10 @@ class latency_quantile {
 
   std::int64_t samples(instant now);
 
+  // New options for one in use. What was seen stays: its two halves are taken for those of the new window.
+  // Throws: std::invalid_argument, as the constructor; nothing has changed then.
+  void reconfigure(const latency_quantile_options& options, instant now);
+
   const latency_quantile_options& options() const { return options_; }
 
  private:
@@ -58,6 +62,7 @@ class latency_quantile {
 
   static std::size_t bucket_of(duration latency);
   static duration upper_end(std::size_t bucket);
+  std::int64_t half_at(instant now) const;
   void rotate(instant now);
 
   latency_quantile_options options_;

@@ -9,8 +9,10 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <concepts>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <tuple>
 #include <type_traits>
@@ -178,6 +180,7 @@ template <class T, class... Held, class F, class... Args>
 awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self, F fn,
                    Args... args) {
   run r(std::move(context), self);
+  if constexpr (!is_attempt<F>) fn.counts_in(r);
   session_stack<Held...> stack(stages);
   result_slot<T> result;
   for (;;) {
@@ -194,7 +197,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
       }
     }
     if (e == entry::go) {
-      ++r.starts;
+      if constexpr (is_attempt<F>) ++r.starts;
       const auto began = is_attempt<F> && r.observed() ? r.context.clock() : core::instant{};
       try {
         auto op = start_operation<any_reruns<Held...>>(r.context, fn, args...);
@@ -280,6 +283,29 @@ awaitable<T> drive_apart(std::tuple<Held...> stages, call_context context, F fn,
   co_return result.take();
 }
 
+// The operation with no stages around it.
+template <class T, class F, class... Args>
+awaitable<T> run_alone(call_context context, F fn, Args... args) {
+  run r(std::move(context), nullptr);
+  if constexpr (!is_attempt<F>) fn.counts_in(r);
+  const bool tells = is_attempt<F> && r.observed();
+  const auto began = tells ? r.context.clock() : core::instant{};
+  result_slot<T> result;
+  try {
+    auto op = start_operation<false>(r.context, fn, args...);
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(op);
+      result.emplace();
+    } else {
+      result.emplace(co_await std::move(op));
+    }
+  } catch (...) {
+    result.fail(std::current_exception());
+  }
+  if (tells) tell_of_attempt(r, ending(result), began);
+  co_return result.take();
+}
+
 // Where the first stage is that surrounds.
 template <class... Held>
 constexpr std::size_t first_that_surrounds() {
@@ -296,17 +322,39 @@ auto slice(const Tuple& t, std::index_sequence<I...>) {
 template <class T, class... Held, class F, class... Args>
 awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, Args... args);
 
+// The operation inside of a stage that surrounds. Those outside are to know whether it was ever begun.
+template <class F>
+struct counted_operation {
+  F fn;
+  std::uint64_t* starts;
+
+  template <class... Args>
+    requires operation<F, Args...>
+  auto operator()(const call_context& context, Args&&... args) {
+    ++*starts;
+    return invoke_operation(context, fn, std::forward<Args>(args)...);
+  }
+};
+
 // The operation that the stages outside of a surrounding one see: that one, with all that is inside of it.
 template <class T, class Around, class Inner, class F, class... Args>
 struct surrounded {
+  static_assert(std::copy_constructible<F> && (std::copy_constructible<Args> && ...),
+                "each attempt gets a copy of the operation and of its arguments");
+
   Around around;
   Inner inner;
   F fn;
   std::tuple<Args...> args;
+  std::uint64_t* starts = nullptr;
+
+  void counts_in(run& r) { starts = &r.starts; }
 
   awaitable<T> operator()(const call_context& context) {
     return stage_in(around).template surround<T>(context, [this](call_context c) {
-      return std::apply([&](const Args&... a) { return run_stages<T>(inner, std::move(c), fn, Args(a)...); }, args);
+      counted_operation<F> op{fn, starts};
+      return std::apply([&](const Args&... a) { return run_stages<T>(inner, std::move(c), std::move(op), Args(a)...); },
+                        args);
     });
   }
 };
@@ -325,6 +373,8 @@ awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, 
     surrounded<T, around, decltype(inner), F, Args...> op{std::get<at>(stages), inner, std::move(fn),
                                                           std::tuple<Args...>(std::move(args)...)};
     return run_stages<T>(outer, std::move(context), std::move(op));
+  } else if constexpr (sizeof...(Held) == 0) {
+    return run_alone<T>(std::move(context), std::move(fn), std::move(args)...);
   } else if constexpr (any_interrupts<Held...>) {
     return drive_apart<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
   } else {

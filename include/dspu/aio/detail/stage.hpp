@@ -131,7 +131,8 @@ struct stage_defaults {
   static constexpr bool interrupts = false;  // cancels the driver: it runs as a child of the call
   static constexpr bool reruns = false;      // goes down again: the operation's arguments are used more than once
   // Runs what is inside it as it likes, several times at once perhaps, in a coroutine of its own: instead of a session it
-  // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it.
+  // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it. All runs
+  // must be on one serial executor, and have ended when that returns.
   static constexpr bool surrounds = false;
   // Depends on the call's arguments: for_call(args…) gives the stage that stands in its place.
   static constexpr bool looks_at_arguments = false;

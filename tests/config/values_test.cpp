@@ -1,4 +1,4 @@
-#include "dspu/parse.hpp"
+#include "dspu/config/values.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 namespace {
 
-using namespace dspu::app;
+using namespace dspu::config;
 using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::HasSubstr;

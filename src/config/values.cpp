@@ -1,4 +1,4 @@
-#include "dspu/parse.hpp"
+#include "dspu/config/values.hpp"
 
 #include <array>
 #include <charconv>
@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace dspu::app {
+namespace dspu::config {
 
 namespace {
 
@@ -160,6 +160,20 @@ std::uint64_t parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(*bytes);
 }
 
+std::string format_duration(std::chrono::nanoseconds d) {
+  struct unit {
+    std::int64_t nanoseconds;
+    const char* name;
+  };
+  static constexpr std::array<unit, 6> units{
+      {{3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}}};
+  if (d.count() == 0) return "0s";
+  for (const unit& u : units) {
+    if (d.count() % u.nanoseconds == 0) return std::to_string(d.count() / u.nanoseconds) + u.name;
+  }
+  return {};
+}
+
 double parse_ratio(std::string_view text) {
   const bool percent = text.ends_with('%');
   const auto number = read_number(percent ? text.substr(0, text.size() - 1) : text);
@@ -169,4 +183,4 @@ double parse_ratio(std::string_view text) {
   return ratio;
 }
 
-}  // namespace dspu::app
+}  // namespace dspu::config

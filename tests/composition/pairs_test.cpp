@@ -1,0 +1,506 @@
+// What must hold for every ordered pair of policies, in each scenario: how the call ends and when, how often
+// the operation is begun, and what the policy outside and that inside have counted after it.
+#include "composition/scenarios.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <span>
+
+namespace dspu::aio::composition {
+namespace {
+
+using enum kind;
+
+struct expectation {
+  kind outer;
+  kind inner;
+  const char* report;
+};
+
+constexpr expectation when_it_succeeds[] = {
+    {timeout, timeout, "7 at 1 s, 1 call |  | "},
+    {timeout, retry, "7 at 1 s, 1 call |  | "},
+    {timeout, breaker, "7 at 1 s, 1 call |  | "},
+    {timeout, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {timeout, bulkhead, "7 at 1 s, 1 call |  | "},
+    {timeout, throttle, "7 at 1 s, 1 call |  | "},
+    {timeout, fallback, "7 at 1 s, 1 call |  | "},
+
+    {retry, timeout, "7 at 1 s, 1 call |  | "},
+    {retry, retry, "7 at 1 s, 1 call |  | "},
+    {retry, breaker, "7 at 1 s, 1 call |  | "},
+    {retry, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {retry, bulkhead, "7 at 1 s, 1 call |  | "},
+    {retry, throttle, "7 at 1 s, 1 call |  | "},
+    {retry, fallback, "7 at 1 s, 1 call |  | "},
+
+    {breaker, timeout, "7 at 1 s, 1 call |  | "},
+    {breaker, retry, "7 at 1 s, 1 call |  | "},
+    {breaker, breaker, "7 at 1 s, 1 call |  | "},
+    {breaker, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {breaker, bulkhead, "7 at 1 s, 1 call |  | "},
+    {breaker, throttle, "7 at 1 s, 1 call |  | "},
+    {breaker, fallback, "7 at 1 s, 1 call |  | "},
+
+    {limiter, timeout, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, retry, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, breaker, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, limiter, "7 at 1 s, 1 call | 1 token | 1 token"},
+    {limiter, bulkhead, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, throttle, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, fallback, "7 at 1 s, 1 call | 1 token | "},
+
+    {bulkhead, timeout, "7 at 1 s, 1 call |  | "},
+    {bulkhead, retry, "7 at 1 s, 1 call |  | "},
+    {bulkhead, breaker, "7 at 1 s, 1 call |  | "},
+    {bulkhead, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {bulkhead, bulkhead, "7 at 1 s, 1 call |  | "},
+    {bulkhead, throttle, "7 at 1 s, 1 call |  | "},
+    {bulkhead, fallback, "7 at 1 s, 1 call |  | "},
+
+    {throttle, timeout, "7 at 1 s, 1 call |  | "},
+    {throttle, retry, "7 at 1 s, 1 call |  | "},
+    {throttle, breaker, "7 at 1 s, 1 call |  | "},
+    {throttle, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {throttle, bulkhead, "7 at 1 s, 1 call |  | "},
+    {throttle, throttle, "7 at 1 s, 1 call |  | "},
+    {throttle, fallback, "7 at 1 s, 1 call |  | "},
+
+    {fallback, timeout, "7 at 1 s, 1 call |  | "},
+    {fallback, retry, "7 at 1 s, 1 call |  | "},
+    {fallback, breaker, "7 at 1 s, 1 call |  | "},
+    {fallback, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {fallback, bulkhead, "7 at 1 s, 1 call |  | "},
+    {fallback, throttle, "7 at 1 s, 1 call |  | "},
+    {fallback, fallback, "7 at 1 s, 1 call |  | "},
+};
+
+constexpr expectation when_it_fails[] = {
+    {timeout, timeout, "failed at 1 s, 1 call |  | "},
+    {timeout, retry, "failed at 5 s, 3 calls |  | 2 charges"},
+    {timeout, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {timeout, limiter, "failed at 1 s, 1 call |  | 1 token"},
+    {timeout, bulkhead, "failed at 1 s, 1 call |  | "},
+    {timeout, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {retry, timeout, "failed at 5 s, 3 calls | 2 charges | "},
+    {retry, retry, "failed at 17 s, 9 calls | 2 charges | 6 charges"},
+    {retry, breaker, "failed at 5 s, 3 calls | 2 charges | 3 failures"},
+    {retry, limiter, "failed at 5 s, 3 calls | 2 charges | 3 tokens"},
+    {retry, bulkhead, "failed at 5 s, 3 calls | 2 charges | "},
+    {retry, throttle, "failed at 5 s, 3 calls | 2 charges | 75 %"},
+    {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, retry, "failed at 5 s, 3 calls | 1 failure | 2 charges"},
+    {breaker, breaker, "failed at 1 s, 1 call | 1 failure | 1 failure"},
+    {breaker, limiter, "failed at 1 s, 1 call | 1 failure | 1 token"},
+    {breaker, bulkhead, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, throttle, "failed at 1 s, 1 call | 1 failure | 50 %"},
+    {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
+    {limiter, retry, "failed at 5 s, 3 calls | 1 token | 2 charges"},
+    {limiter, breaker, "failed at 1 s, 1 call | 1 token | 1 failure"},
+    {limiter, limiter, "failed at 1 s, 1 call | 1 token | 1 token"},
+    {limiter, bulkhead, "failed at 1 s, 1 call | 1 token | "},
+    {limiter, throttle, "failed at 1 s, 1 call | 1 token | 50 %"},
+    {limiter, fallback, "99 at 1 s, 1 call | 1 token | 1 fall"},
+
+    {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
+    {bulkhead, retry, "failed at 5 s, 3 calls |  | 2 charges"},
+    {bulkhead, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {bulkhead, limiter, "failed at 1 s, 1 call |  | 1 token"},
+    {bulkhead, bulkhead, "failed at 1 s, 1 call |  | "},
+    {bulkhead, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, retry, "failed at 5 s, 3 calls | 50 % | 2 charges"},
+    {throttle, breaker, "failed at 1 s, 1 call | 50 % | 1 failure"},
+    {throttle, limiter, "failed at 1 s, 1 call | 50 % | 1 token"},
+    {throttle, bulkhead, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, throttle, "failed at 1 s, 1 call | 50 % | 50 %"},
+    {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, retry, "99 at 5 s, 3 calls | 1 fall | 2 charges"},
+    {fallback, breaker, "99 at 1 s, 1 call | 1 fall | 1 failure"},
+    {fallback, limiter, "99 at 1 s, 1 call | 1 fall | 1 token"},
+    {fallback, bulkhead, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, throttle, "99 at 1 s, 1 call | 1 fall | 50 %"},
+    {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+};
+
+constexpr expectation when_it_fails_once[] = {
+    {timeout, timeout, "failed at 1 s, 1 call |  | "},
+    {timeout, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {timeout, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {timeout, limiter, "failed at 1 s, 1 call |  | 1 token"},
+    {timeout, bulkhead, "failed at 1 s, 1 call |  | "},
+    {timeout, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {retry, timeout, "7 at 3 s, 2 calls | 1 charge | "},
+    {retry, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {retry, breaker, "7 at 3 s, 2 calls | 1 charge | "},
+    {retry, limiter, "7 at 3 s, 2 calls | 1 charge | 2 tokens"},
+    {retry, bulkhead, "7 at 3 s, 2 calls | 1 charge | "},
+    {retry, throttle, "7 at 3 s, 2 calls | 1 charge | 33 %"},
+    {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {breaker, breaker, "failed at 1 s, 1 call | 1 failure | 1 failure"},
+    {breaker, limiter, "failed at 1 s, 1 call | 1 failure | 1 token"},
+    {breaker, bulkhead, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, throttle, "failed at 1 s, 1 call | 1 failure | 50 %"},
+    {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
+    {limiter, retry, "7 at 3 s, 2 calls | 1 token | 1 charge"},
+    {limiter, breaker, "failed at 1 s, 1 call | 1 token | 1 failure"},
+    {limiter, limiter, "failed at 1 s, 1 call | 1 token | 1 token"},
+    {limiter, bulkhead, "failed at 1 s, 1 call | 1 token | "},
+    {limiter, throttle, "failed at 1 s, 1 call | 1 token | 50 %"},
+    {limiter, fallback, "99 at 1 s, 1 call | 1 token | 1 fall"},
+
+    {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
+    {bulkhead, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {bulkhead, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {bulkhead, limiter, "failed at 1 s, 1 call |  | 1 token"},
+    {bulkhead, bulkhead, "failed at 1 s, 1 call |  | "},
+    {bulkhead, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {throttle, breaker, "failed at 1 s, 1 call | 50 % | 1 failure"},
+    {throttle, limiter, "failed at 1 s, 1 call | 50 % | 1 token"},
+    {throttle, bulkhead, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, throttle, "failed at 1 s, 1 call | 50 % | 50 %"},
+    {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {fallback, breaker, "99 at 1 s, 1 call | 1 fall | 1 failure"},
+    {fallback, limiter, "99 at 1 s, 1 call | 1 fall | 1 token"},
+    {fallback, bulkhead, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, throttle, "99 at 1 s, 1 call | 1 fall | 50 %"},
+    {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+};
+
+constexpr expectation when_it_hangs[] = {
+    {timeout, timeout, "timed out at 10 s, 1 call |  | "},
+    {timeout, retry, "timed out at 10 s, 1 call |  | "},
+    {timeout, breaker, "timed out at 10 s, 1 call |  | "},
+    {timeout, limiter, "timed out at 10 s, 1 call |  | 1 token"},
+    {timeout, bulkhead, "timed out at 10 s, 1 call |  | "},
+    {timeout, throttle, "timed out at 10 s, 1 call |  | "},
+    {timeout, fallback, "timed out at 10 s, 1 call |  | "},
+
+    {retry, timeout, "timed out at 32 s, 3 calls | 2 charges | "},
+
+    {breaker, timeout, "timed out at 10 s, 1 call | 1 failure | "},
+
+    {limiter, timeout, "timed out at 10 s, 1 call | 1 token | "},
+
+    {bulkhead, timeout, "timed out at 10 s, 1 call |  | "},
+
+    {throttle, timeout, "timed out at 10 s, 1 call | 50 % | "},
+
+    {fallback, timeout, "99 at 10 s, 1 call | 1 fall | "},
+};
+
+constexpr expectation when_the_caller_gives_up[] = {
+    {timeout, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {timeout, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, fallback, "cancelled at 0.5 s, 1 call |  | "},
+
+    {retry, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {retry, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, fallback, "cancelled at 0.5 s, 1 call |  | "},
+
+    {breaker, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {breaker, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, fallback, "cancelled at 0.5 s, 1 call |  | "},
+
+    {limiter, timeout, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, retry, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, breaker, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, limiter, "cancelled at 0.5 s, 1 call | 1 token | 1 token"},
+    {limiter, bulkhead, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, throttle, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, fallback, "cancelled at 0.5 s, 1 call | 1 token | "},
+
+    {bulkhead, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {bulkhead, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, fallback, "cancelled at 0.5 s, 1 call |  | "},
+
+    {throttle, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {throttle, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, fallback, "cancelled at 0.5 s, 1 call |  | "},
+
+    {fallback, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {fallback, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, fallback, "cancelled at 0.5 s, 1 call |  | "},
+};
+
+constexpr expectation when_the_caller_quits_a_line[] = {
+    {timeout, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {timeout, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {timeout, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+
+    {retry, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {retry, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {retry, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+
+    {breaker, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {breaker, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {breaker, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+
+    {limiter, retry, "cancelled at 1.5 s, 1 call | 1 token | "},
+    {limiter, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {limiter, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+
+    {bulkhead, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {bulkhead, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {bulkhead, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+
+    {throttle, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {throttle, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {throttle, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+
+    {fallback, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {fallback, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {fallback, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+};
+
+constexpr expectation when_the_inner_refuses[] = {
+    {timeout, timeout, "timed out at 0 s |  | "},
+    {timeout, breaker, "circuit open at 0 s |  | isolated"},
+    {timeout, limiter, "no time at 0 s |  | 5 tokens"},
+    {timeout, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {timeout, throttle, "throttled at 0 s |  | 67 %"},
+
+    {retry, timeout, "timed out at 2 s | 2 charges | "},
+    {retry, breaker, "circuit open at 2 s | 2 charges | isolated"},
+    {retry, limiter, "queue full at 2 s | 2 charges | 5 tokens"},
+    {retry, bulkhead, "bulkhead full at 2 s | 2 charges | 1 call"},
+    {retry, throttle, "throttled at 2 s | 2 charges | 80 %"},
+
+    {breaker, timeout, "timed out at 0 s |  | "},
+    {breaker, breaker, "circuit open at 0 s |  | isolated"},
+    {breaker, limiter, "queue full at 0 s |  | 5 tokens"},
+    {breaker, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {breaker, throttle, "throttled at 0 s |  | 67 %"},
+
+    {limiter, timeout, "timed out at 0 s |  | "},
+    {limiter, breaker, "circuit open at 0 s |  | isolated"},
+    {limiter, limiter, "queue full at 0 s |  | 5 tokens"},
+    {limiter, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {limiter, throttle, "throttled at 0 s |  | 67 %"},
+
+    {bulkhead, timeout, "timed out at 0 s |  | "},
+    {bulkhead, breaker, "circuit open at 0 s |  | isolated"},
+    {bulkhead, limiter, "queue full at 0 s |  | 5 tokens"},
+    {bulkhead, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {bulkhead, throttle, "throttled at 0 s |  | 67 %"},
+
+    {throttle, timeout, "timed out at 0 s |  | "},
+    {throttle, breaker, "circuit open at 0 s |  | isolated"},
+    {throttle, limiter, "queue full at 0 s |  | 5 tokens"},
+    {throttle, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {throttle, throttle, "throttled at 0 s |  | 67 %"},
+
+    {fallback, timeout, "99 at 0 s | 1 fall | "},
+    {fallback, breaker, "99 at 0 s | 1 fall | isolated"},
+    {fallback, limiter, "99 at 0 s | 1 fall | 5 tokens"},
+    {fallback, bulkhead, "99 at 0 s | 1 fall | 1 call"},
+    {fallback, throttle, "99 at 0 s | 1 fall | 67 %"},
+};
+
+constexpr expectation when_the_outer_refuses[] = {
+    {timeout, timeout, "timed out at 0 s |  | "},
+    {timeout, retry, "timed out at 0 s |  | "},
+    {timeout, breaker, "timed out at 0 s |  | "},
+    {timeout, limiter, "timed out at 0 s |  | "},
+    {timeout, bulkhead, "timed out at 0 s |  | "},
+    {timeout, throttle, "timed out at 0 s |  | "},
+    {timeout, fallback, "timed out at 0 s |  | "},
+
+    {breaker, timeout, "circuit open at 0 s | isolated | "},
+    {breaker, retry, "circuit open at 0 s | isolated | "},
+    {breaker, breaker, "circuit open at 0 s | isolated | "},
+    {breaker, limiter, "circuit open at 0 s | isolated | "},
+    {breaker, bulkhead, "circuit open at 0 s | isolated | "},
+    {breaker, throttle, "circuit open at 0 s | isolated | "},
+    {breaker, fallback, "circuit open at 0 s | isolated | "},
+
+    {limiter, timeout, "queue full at 0 s | 5 tokens | "},
+    {limiter, retry, "queue full at 0 s | 5 tokens | "},
+    {limiter, breaker, "queue full at 0 s | 5 tokens | "},
+    {limiter, limiter, "queue full at 0 s | 5 tokens | "},
+    {limiter, bulkhead, "queue full at 0 s | 5 tokens | "},
+    {limiter, throttle, "queue full at 0 s | 5 tokens | "},
+    {limiter, fallback, "queue full at 0 s | 5 tokens | "},
+
+    {bulkhead, timeout, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, retry, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, breaker, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, limiter, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, bulkhead, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, throttle, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, fallback, "bulkhead full at 0 s | 1 call | "},
+
+    {throttle, timeout, "throttled at 0 s | 67 % | "},
+    {throttle, retry, "throttled at 0 s | 67 % | "},
+    {throttle, breaker, "throttled at 0 s | 67 % | "},
+    {throttle, limiter, "throttled at 0 s | 67 % | "},
+    {throttle, bulkhead, "throttled at 0 s | 67 % | "},
+    {throttle, throttle, "throttled at 0 s | 67 % | "},
+    {throttle, fallback, "throttled at 0 s | 67 % | "},
+};
+
+constexpr expectation with_little_time[] = {
+    {timeout, timeout, "failed at 1 s, 1 call |  | "},
+    {timeout, retry, "no time at 1 s, 1 call |  | "},
+    {timeout, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {timeout, limiter, "no time at 0 s |  | 5 tokens"},
+    {timeout, bulkhead, "failed at 1 s, 1 call |  | "},
+    {timeout, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {retry, timeout, "no time at 1 s, 1 call |  | "},
+    {retry, retry, "no time at 1 s, 1 call |  | "},
+    {retry, breaker, "no time at 1 s, 1 call |  | 1 failure"},
+    {retry, limiter, "no time at 0 s |  | 5 tokens"},
+    {retry, bulkhead, "no time at 1 s, 1 call |  | "},
+    {retry, throttle, "no time at 1 s, 1 call |  | 50 %"},
+    {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, retry, "no time at 1 s, 1 call | 1 failure | "},
+    {breaker, breaker, "failed at 1 s, 1 call | 1 failure | 1 failure"},
+    {breaker, limiter, "no time at 0 s |  | 5 tokens"},
+    {breaker, bulkhead, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, throttle, "failed at 1 s, 1 call | 1 failure | 50 %"},
+    {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {limiter, timeout, "no time at 0 s | 5 tokens | "},
+    {limiter, retry, "no time at 0 s | 5 tokens | "},
+    {limiter, breaker, "no time at 0 s | 5 tokens | "},
+    {limiter, limiter, "no time at 0 s | 5 tokens | 5 tokens"},
+    {limiter, bulkhead, "no time at 0 s | 5 tokens | "},
+    {limiter, throttle, "no time at 0 s | 5 tokens | "},
+    {limiter, fallback, "no time at 0 s | 5 tokens | "},
+
+    {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
+    {bulkhead, retry, "no time at 1 s, 1 call |  | "},
+    {bulkhead, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {bulkhead, limiter, "no time at 0 s |  | 5 tokens"},
+    {bulkhead, bulkhead, "failed at 1 s, 1 call |  | "},
+    {bulkhead, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, retry, "no time at 1 s, 1 call | 50 % | "},
+    {throttle, breaker, "failed at 1 s, 1 call | 50 % | 1 failure"},
+    {throttle, limiter, "no time at 0 s |  | 5 tokens"},
+    {throttle, bulkhead, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, throttle, "failed at 1 s, 1 call | 50 % | 50 %"},
+    {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+
+    {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, retry, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, breaker, "99 at 1 s, 1 call | 1 fall | 1 failure"},
+    {fallback, limiter, "99 at 0 s | 1 fall | 5 tokens"},
+    {fallback, bulkhead, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, throttle, "99 at 1 s, 1 call | 1 fall | 50 %"},
+    {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+};
+
+// Every pair to which the scenario applies must be in the table, once.
+void check(scenario s, std::span<const expectation> table) {
+  std::set<std::pair<kind, kind>> missing;
+  for (std::size_t i = 0; i < kinds * kinds; ++i) {
+    const auto outer = static_cast<kind>(i / kinds);
+    const auto inner = static_cast<kind>(i % kinds);
+    if (applies(s, outer, inner)) missing.emplace(outer, inner);
+  }
+  for (const auto& [outer, inner, report] : table) {
+    SCOPED_TRACE(std::string(name_of(outer)) + " | " + name_of(inner));
+    EXPECT_EQ(missing.erase({outer, inner}), 1u);
+    world w;
+    EXPECT_EQ(play(s, w, outer, inner), report);
+    EXPECT_EQ(w.op.running(), 0u);
+    EXPECT_TRUE(w.outer.at_rest());
+    EXPECT_TRUE(w.inner.at_rest());
+  }
+  EXPECT_TRUE(missing.empty());
+}
+
+TEST(Composition, GivesTheResultThrough) { check(scenario::succeeds, when_it_succeeds); }
+TEST(Composition, CountsAFailureForEachAttemptInsideAndForTheCallOutside) {
+  check(scenario::fails, when_it_fails);
+}
+TEST(Composition, ComesThroughAFailureWhereThereIsARetry) { check(scenario::fails_once, when_it_fails_once); }
+TEST(Composition, CountsATimeoutInsideAndNotOneOutside) { check(scenario::hangs, when_it_hangs); }
+TEST(Composition, LeavesNothingCountedWhenTheCallerGivesUp) {
+  check(scenario::gives_up, when_the_caller_gives_up);
+}
+TEST(Composition, GivesBackWhatItHeldWhenTheCallerQuitsALine) {
+  check(scenario::quits_line, when_the_caller_quits_a_line);
+}
+TEST(Composition, CountsNothingOutsideOfWhatAPolicyInsideRefuses) {
+  check(scenario::inner_refuses, when_the_inner_refuses);
+}
+TEST(Composition, TouchesNothingInsideOfWhatRefuses) {
+  check(scenario::outer_refuses, when_the_outer_refuses);
+}
+TEST(Composition, RefusesAtOnceWhatCannotEndInTime) { check(scenario::little_time, with_little_time); }
+
+// A probe of a half-open breaker, on either side of every other policy.
+TEST(Composition, GivesAProbesPlaceBackWhenTheCallerGivesUp) {
+  for (std::size_t i = 0; i < 2 * kinds; ++i) {
+    const auto other = static_cast<kind>(i / 2);
+    const bool outside = i % 2 == 0;
+    SCOPED_TRACE(std::string("breaker ") + (outside ? "around " : "inside ") + name_of(other));
+    world w;
+    auto& b = (outside ? w.outer : w.inner).breaker;
+    b.open_until(manual_clock::now());
+    w.op.hangs();
+    outside ? w.run_and_cancel(breaker, other, 500ms) : w.run_and_cancel(other, breaker, 500ms);
+    EXPECT_EQ(b.state(), circuit_state::half_open);
+    EXPECT_TRUE(b.try_permit());
+  }
+}
+
+}  // namespace
+}  // namespace dspu::aio::composition
