@@ -22,6 +22,10 @@ bool in_a_row(const policy_plan& p) {
   return std::visit([]<class O>(const O&) { return kind<O>::in_a_row; }, p.options);
 }
 
+// So that no file takes long to read.
+constexpr std::size_t most_names = 1000;
+constexpr std::size_t most_in_a_row = 100;
+
 class plan_reader {
  public:
   plan_reader(reading& r, const node& root) : r_(r), root_(root) {}
@@ -60,7 +64,9 @@ class plan_reader {
     const node* n = root_.find(section);
     const std::string at = "/" + std::string(section);
     if (n == nullptr) return;
-    if (n->is != node::type::object) return value_reader(r_, *n, at).wrong("an object");
+    if (n->is != node::type::object || n->members.size() > most_names) {
+      return value_reader(r_, *n, at).wrong("an object of at most 1000 names");
+    }
     for (const auto& m : n->members) {
       if (n->find(m.key) == &m.value) what(m, at + "/" + escaped(m.key));  // duplicates have been told of
     }
@@ -69,7 +75,7 @@ class plan_reader {
   // The names that retries may refer to, wherever they are in the file.
   void find_budgets() {
     const node* n = root_.find("policies");
-    if (n == nullptr) return;
+    if (n == nullptr || n->members.size() > most_names) return;
     for (const auto& m : n->members) {
       if (m.value.find("retry_budget") != nullptr) r_.budgets.push_back(m.key);
     }
@@ -104,7 +110,9 @@ class plan_reader {
 
   void read_pipeline(const member& m, const std::string& at) {
     if (!is_name(m.key)) r_.tell(m.offset, at, "is no name: it must not be empty, nor hold blanks");
-    if (m.value.is != node::type::array) return value_reader(r_, m.value, at).wrong("a list of policies, outermost first");
+    if (m.value.is != node::type::array || m.value.items.size() > most_in_a_row) {
+      return value_reader(r_, m.value, at).wrong("a list of at most 100 policies, outermost first");
+    }
     std::vector<std::string> row;
     for (std::size_t i = 0; i < m.value.items.size(); ++i) {
       const node& n = m.value.items[i];

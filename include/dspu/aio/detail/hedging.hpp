@@ -4,6 +4,7 @@
 // All of a call is on one serial executor, so nothing here is locked but what calls share.
 #pragma once
 
+#include "dspu/aio/detail/after.hpp"
 #include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/apart.hpp"
 #include "dspu/aio/detail/family.hpp"
