@@ -1,5 +1,6 @@
 #include "dspu/aio/adaptive_concurrency.hpp"
 
+#include "dspu/aio/detail/judging.hpp"
 #include "dspu/core/check.hpp"
 
 #include <random>
@@ -84,9 +85,13 @@ duration adaptive_state::baseline() const {
 
 stage_facts adaptive_state::facts() const {
   const auto o = options();
-  return {.policy = "adaptive_concurrency",
-          .text = std::string(name_of(o.algorithm)) + ", " + std::to_string(o.min) + " to " +
-                  std::to_string(o.max) + " at once, " + std::to_string(o.max_queue) + " waiting"};
+  return judging({.policy = "adaptive_concurrency",
+                  .text = std::string(name_of(o.algorithm)) + ", " + std::to_string(o.min) + " to " +
+                          std::to_string(o.max) + " at once, " + std::to_string(o.max_queue) + " waiting",
+                  .refuses_without_hint = !o.shadow,
+                  .state = this,
+                  .holds_places = true},
+                 o.classify ? o.classify : overload_verdict);
 }
 
 verdict adaptive_state::judge(const outcome& o) const {

@@ -1,6 +1,7 @@
 #include "dspu/aio/hedge.hpp"
 
 #include "dspu/aio/detail/in_words.hpp"
+#include "dspu/aio/detail/judging.hpp"
 #include "dspu/aio/retry_budget.hpp"
 
 namespace dspu::aio::detail {
@@ -48,10 +49,11 @@ stage_facts hedge_state::facts() const {
   const std::lock_guard lock(mutex_);
   const auto& o = rules_->options;
   const std::string when = o.quantile ? "the " + in_words(100 * *o.quantile) + " % quantile, at first " : "";
-  return {.policy = "hedge",
-          .text = std::to_string(o.max_hedges) + " more, after " + when + in_words(o.delay),
-          .runs = 1 + o.max_hedges,
-          .concurrent_runs = true};
+  return judging({.policy = "hedge",
+                  .text = std::to_string(o.max_hedges) + " more, after " + when + in_words(o.delay),
+                  .runs = 1 + o.max_hedges,
+                  .concurrent_runs = true},
+                 o.classify);
 }
 
 hedging::hedging(hedge_state& state, const call_context& context, family& f)

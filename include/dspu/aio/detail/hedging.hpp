@@ -8,7 +8,6 @@
 #include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/apart.hpp"
 #include "dspu/aio/detail/family.hpp"
-#include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/hedge_options.hpp"
