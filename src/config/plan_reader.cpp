@@ -4,6 +4,7 @@
 #include "suggestion.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace dspu::config::detail {
 
@@ -194,9 +195,7 @@ file_plan read_plan(std::string_view text, const std::string& source, const bind
     plan = plan_reader(r, *root).read();
   }
   if (problems.empty()) return plan;
-  std::ranges::stable_sort(problems, [](const problem& a, const problem& b) {
-    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-  });
+  std::ranges::sort(problems, {}, [](const problem& p) { return std::tie(p.line, p.column, p.pointer, p.text); });
   throw config_error(source, std::move(problems));
 }
 
