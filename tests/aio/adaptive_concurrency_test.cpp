@@ -203,11 +203,11 @@ TEST_F(AdaptiveConcurrency, TellsOfItsLimitWithNumbers) {
   EXPECT_EQ(seen.text(),
             "attempt_ended success seconds=1\n"
             "limit_changed adaptive_concurrency latency limit=2 in_flight=1 rtt=1 baseline=0\n"
-            "call_ended success seconds=1\n"
-            "attempt_ended cancelled seconds=3\n"
+            "call_ended success seconds=1 attempts=1\n"
+            "attempt_ended timed_out seconds=3\n"
             "timed_out timeout expired limit=3\n"
             "limit_changed adaptive_concurrency dropped limit=1 in_flight=1 rtt=3 baseline=0\n"
-            "call_ended failure seconds=3\n");
+            "call_ended timed_out seconds=3 attempts=1\n");
 }
 
 TEST_F(AdaptiveConcurrency, LearnsInShadowModeAndLetsEverybodyThrough) {

@@ -469,7 +469,7 @@ TEST_F(Hedge, OnlyTellsInShadowMode) {
   EXPECT_EQ(seen.text(),
             "shadowed hedge slow hedge=1 delay=2 seconds=2\n"
             "attempt_ended success seconds=5\n"
-            "call_ended success seconds=5\n");
+            "call_ended success seconds=5 attempts=1\n");
 }
 
 TEST_F(Hedge, TellsWithNumbers) {
@@ -484,7 +484,7 @@ TEST_F(Hedge, TellsWithNumbers) {
             "attempt_ended success seconds=1\n"
             "hedge_won hedge hedge=2 seconds=1 since_call=4\n"
             "attempt_ended cancelled seconds=3\n"
-            "call_ended success seconds=4\n");
+            "call_ended success seconds=4 attempts=3\n");
 }
 
 TEST_F(Hedge, DescribesItself) {

@@ -6,7 +6,9 @@
 #include "dspu/aio/fallback.hpp"
 #include "dspu/aio/generator.hpp"
 #include "dspu/aio/iter_over_async.hpp"
+#include "dspu/aio/log_lines.hpp"
 #include "dspu/aio/pipeline.hpp"
+#include "dspu/aio/recorder.hpp"
 #include "dspu/aio/run_async.hpp"
 #include "dspu/aio/sync_to_async.hpp"
 
@@ -151,6 +153,20 @@ awaitable<void> any_policy_of_those(world& w) {
   auto running = row.call(paid);
   co_await std::move(running);
 }
+// A static pipeline that tells all it does, through states of the breaker.
+awaitable<void> observed_pipeline(world& w) {
+  int left = 1;
+  recorder tape([](std::string_view) {});
+  log_lines log([](std::string_view) {}, {.at_least = severity::debug});
+  observers both(tape, log);
+  const auto row = (w.again_async | w.half.subject | w.tokens | basic_timeout<manual_clock>(2s)).observed_by(both, "nest");
+  const auto paid = [&w, &left] {
+    w.got(1);
+    return w.flaky(left);
+  };
+  auto running = row.call(paid);
+  co_await drop_failure(std::move(running));
+}
 awaitable<int> shielded_payment(world& w) {
   auto safe = w.scope.run(w.token());
   co_return co_await run_with_timeout<manual_clock>(std::move(safe), 5s);
@@ -242,6 +258,24 @@ awaitable<void> occupy(world& w, duration d) {
 }
 void full_bulkhead(world& w) {
   for (int i = 0; i < 3; ++i) w.bystanders.emplace_back(*w.sim, occupy(w, 1s * (i + 1)));
+}
+void full_width(world& w) {
+  const auto nap = [] { return detail::sleep_for<manual_clock>(1s); };
+  for (int i = 0; i < 4; ++i) w.bystanders.emplace_back(*w.sim, w.width.call(nap));
+}
+awaitable<int> nap() {
+  auto sleeping = detail::sleep_for<manual_clock>(2s);
+  co_await std::move(sleeping);
+  co_return 1;
+}
+awaitable<void> share_a_nap(world& w) { return drop(w.once.call(1, nap)); }
+void run_under_way(world& w) { w.bystanders.emplace_back(*w.sim, share_a_nap(w)); }
+awaitable<void> lead_a_flight(world& w) {
+  const auto op = [&w] {
+    for (int i = 0; i < 2; ++i) w.bystanders.emplace_back(*w.sim, share_a_nap(w));
+    return w.work(2s);
+  };
+  co_await w.once.call(1, op);
 }
 auto or_else(world& w) {
   return fallback([&w](const outcome&) { return w.work(500ms); });
@@ -437,6 +471,7 @@ const scenario nests[] = {
      [](world& w) { return drop_failure(pipeline(w, w.closed_async.subject, 2)); }, true},
     {"the same half-open", [](world& w) { return drop_failure(pipeline(w, w.half.subject, 1)); }},
     {"the same as an any_policy", any_policy_of_those},
+    {"the same as a pipeline that is observed", observed_pipeline},
     {"gather over those", map_pipelines},
     {"gather over shields", map_shields, false, true},
     {"gather in gather", gather_nested},
@@ -503,6 +538,41 @@ const scenario pipelines[] = {
      false, false, full_bulkhead},
 };
 
+const scenario limits_and_chaos[] = {
+    {"adaptive_concurrency.call", [](world& w) { return drop(w.width.call(works(w))); }},
+    {"adaptive_concurrency.call of a failure", [](world& w) { return drop_failure(w.width.call(fails(w))); }},
+    {"adaptive_concurrency.call in a line", [](world& w) { return drop(w.width.call(works(w))); }, false, false,
+     full_width},
+    {"adaptive_concurrency between timeouts, in a line",
+     [](world& w) { return through(time_limit(1500ms) | w.width | time_limit(800ms), works(w)); }, false, false,
+     full_width},
+    {"retry over adaptive_concurrency", [](world& w) { return through(w.again | w.width, fails(w)); }, false, false,
+     full_width},
+    {"chaos that delays", [](world& w) { return drop(w.slow.call(works(w))); }},
+    {"chaos that fails", [](world& w) { return through(w.again | w.half.subject | w.faulty, works(w)); }},
+    {"chaos that makes results up", [](world& w) { return drop((w.narrow | w.made_up).call(works(w))); }},
+    {"chaos that makes results up, too late",
+     [](world& w) { return through(w.again | time_limit(500ms) | w.made_up, works(w)); }},
+};
+const scenario flights[] = {
+    {"single_flight.call", [](world& w) { return drop(w.once.call(1, works(w))); }},
+    {"single_flight.call of a failure", [](world& w) { return drop_failure(w.once.call(1, fails(w))); }},
+    {"single_flight.call of what ignores it",
+     [](world& w) {
+       const auto op = [&w] { return w.stubborn(); };
+       return drop(w.once.call(1, op));
+     },
+     true},
+    {"single_flight.call that joins", [](world& w) { return drop(w.once.call(1, works(w))); }, false, false,
+     run_under_way},
+    {"single_flight.call that is joined", lead_a_flight, false, true},
+    {"timeout around single_flight",
+     [](world& w) {
+       const auto op = [&w] { return w.once.call(1, works(w)); };
+       return through(w.again | time_limit(700ms), op);
+     }},
+};
+
 class CancellationPoints : public ::testing::Environment {
  public:
   static inline std::size_t cancelled = 0;
@@ -539,6 +609,8 @@ TEST(CancellationEverywhere, KeepsThePromisesOfKeys) { check(keys); }
 TEST(CancellationEverywhere, KeepsThePromisesOfNests) { check(nests); }
 TEST(CancellationEverywhere, KeepsThePromisesOfHedges) { check(hedges); }
 TEST(CancellationEverywhere, KeepsThePromisesOfPipelines) { check(pipelines); }
+TEST(CancellationEverywhere, KeepsThePromisesOfLimitsAndChaos) { check(limits_and_chaos); }
+TEST(CancellationEverywhere, KeepsThePromisesOfSharedRuns) { check(flights); }
 TEST(CancellationEverywhere, KeepsThePromisesOfCallsFromCoroutines) { check(calls); }
 TEST(CancellationEverywhere, KeepsThePromisesOfThreadsThatBlock) { check(blocked_threads); }
 

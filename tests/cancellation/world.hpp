@@ -2,7 +2,9 @@
 // that are counted. Every run of a scenario gets a world of its own.
 #pragma once
 
+#include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/bulkhead.hpp"
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
 #include "dspu/aio/hedge.hpp"
@@ -10,6 +12,7 @@
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/shield.hpp"
+#include "dspu/aio/single_flight.hpp"
 #include "dspu/aio/throttle.hpp"
 #include "dspu/aio/timeout.hpp"
 #include "dspu/testing/script.hpp"
@@ -95,6 +98,13 @@ struct world {
   retrier again_async;
   bulkhead narrow{{.limit = 2, .max_queue = 100}};
   basic_throttle<manual_clock> polite{{.min_requests = 1000}};
+  basic_adaptive_concurrency<manual_clock> width{
+      {.algorithm = limit_algorithm::aimd, .initial = 2, .max = 3, .max_queue = 100}};
+  basic_chaos<manual_clock> slow{{.latency_rate = 1, .latency_min = 700ms, .seed = 1}};
+  basic_chaos<manual_clock> faulty{{.fault_rate = 1, .latency_rate = 1, .latency_min = 700ms, .seed = 1}};
+  basic_chaos<manual_clock> made_up{
+      {.result_rate = 1, .latency_rate = 1, .latency_min = 700ms, .result = [] { return 7; }, .seed = 1}};
+  single_flight<int, int> once;
   hedger twice{{.delay = 1s}};
   hedger thrice{{.max_hedges = 2, .delay = 500ms, .quantile = 0.5, .min_samples = 1}};
   shield_scope scope{[this](std::exception_ptr e) { unreceived.push_back(e); }};

@@ -65,7 +65,7 @@ class session_stack {
       : sessions_(std::apply([](const auto&... s) { return sessions(stage_in(s)...); }, stages)) {}
 
   // Goes down until all are entered (`go`), or one has to wait or refuses.
-  entry descend(run& r) { return descend(r, indices{}); }
+  entry descend(run& r) { return r.to_be_answered(depth_) ? entry::answer : descend(r, indices{}); }
   // The one that had to wait is entered now.
   void waited() { ++depth_; }
 
@@ -152,12 +152,6 @@ inline constexpr bool any_surrounds = (stage_type<Held>::surrounds || ...);
 inline bool is_cancelled(const asio::cancellation_state& state) {
   return state.cancelled() != asio::cancellation_type::none;
 }
-
-// What is kept of a call that somebody is told of.
-struct call_record {
-  const classifier& judge;
-  std::atomic<std::int64_t> attempts{0};  // several may end at once
-};
 
 void tell_of_attempt(const run& r, ending e, core::instant began);
 // Requires: r.context.record.

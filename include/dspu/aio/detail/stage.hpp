@@ -2,8 +2,8 @@
 //
 // A pipeline's driver (detail/drive.hpp) goes down through its stages, runs the operation, and comes back up:
 //
-//   down   enter(): `go`, `wait` (await wait(), then go), `refuse` (the error is in run::refusal), or `answer` (it gives
-//          the result itself, in answer(), and the operation is not run)
+//   down   enter(): `go`, `wait` (await wait(), then go, or answer if it set run::answers), `refuse` (the error is in
+//          run::refusal), or `answer` (it gives the result itself, in answer(); the operation is not run, nor it left)
 //   up     succeed(): a plain value came; or leave(): anything else did. `up`: on to the next stage out;
 //          `again`: await attend() and go down again from here; `attend`: await attend(), then on
 //
@@ -16,6 +16,7 @@
 #include "dspu/aio/observer.hpp"
 #include "dspu/aio/outcome.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -23,6 +24,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace dspu::aio::detail {
@@ -71,6 +73,14 @@ class ending {
   const operations* type_;
 };
 
+// What is kept of a call that somebody is told of; apart, so that the others do not carry it.
+struct call_record {
+  std::string_view pipeline;
+  const classifier& judge;
+  std::uint64_t number = 0;               // tells the calls of one observer apart
+  std::atomic<std::int64_t> attempts{0};  // several may end at once
+};
+
 // What the stages of one call share.
 struct run {
   run(call_context c, child* me) : context(std::move(c)), self(me) {}
@@ -85,11 +95,20 @@ struct run {
   bool cancelled = false;            // by the caller; looked up before each way up
   std::uint64_t starts = 0;          // how often the operation was begun
   std::exception_ptr refusal = nullptr;
+  bool answers = false;              // set by a stage that waits: it will answer then
 
   // Whether what came up is the work of a cancellation from outside of that stage: none of its business.
   bool cut_from_outside(std::size_t level) const { return cancelled || interrupted < level; }
 
+  // Whether the stage that waited answers: if so, it does not count as entered.
+  bool to_be_answered(std::size_t& depth) {
+    if (!std::exchange(answers, false)) return false;
+    --depth;
+    return true;
+  }
+
   entry refuse(std::exception_ptr e) {
+    answers = false;
     refusal = std::move(e);
     return entry::refuse;
   }
