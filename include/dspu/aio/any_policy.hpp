@@ -6,7 +6,7 @@
 //
 // As with a pipeline, the leftmost is the outermost, and what holds for pipelines holds here (pipeline.hpp): it is still
 // one coroutine that drives all policies. What it costs over a pipeline is an indirect call where a policy is asked, one
-// recycled block for what the policies know of the call, and a count of references; docs/benchmarks.md has the figures.
+// recycled block for what the policies know of the call, and a count of references; scripts/bench measures one beside the other.
 // The operation and its arguments are copied or referred to, never moved from, for there may be a retry in the row.
 //
 // A fallback in the row is for one type of result; call() refuses operations of another. With a hedge in the row each attempt
