@@ -21,7 +21,6 @@ constexpr std::size_t aligned(std::size_t n) {
 void any_row::add(std::shared_ptr<const void> stage, const stage_table& table) {
   elements_.push_back({std::move(stage), &table, block_size_});
   block_size_ += aligned(table.size);
-  interrupts_ = interrupts_ || table.interrupts;
   picky_ = picky_ || table.gives != nullptr;
   if (clock_ == nullptr) clock_ = table.clock;
 }

@@ -21,7 +21,6 @@ namespace dspu::aio::detail {
 
 struct stage_table {
   std::size_t size;   // of a session
-  bool interrupts;
   const std::type_info* gives;  // the only type of result that it can deal with; null: any
   core::instant (*clock)();     // null: it has none
   stage_facts (*facts)(const void* stage);
@@ -65,7 +64,6 @@ struct table_of {
 
   static constexpr stage_table value{
       sizeof(session),
-      Stage::interrupts,
       only_type<Stage>(),
       own_clock<Stage>(),
       [](const void* stage) { return static_cast<const Stage*>(stage)->facts(); },
@@ -100,7 +98,6 @@ class any_row {
 
   const std::vector<element>& elements() const { return elements_; }
   std::size_t block_size() const { return block_size_; }
-  bool interrupts() const { return interrupts_; }
   // Of the first stage that has one.
   auto clock() const -> core::instant (*)() { return clock_; }
   std::vector<stage_facts> facts() const;
@@ -113,7 +110,6 @@ class any_row {
   std::vector<element> elements_;
   std::vector<std::shared_ptr<const void>> kept_;
   std::size_t block_size_ = 0;
-  bool interrupts_ = false;
   bool picky_ = false;
   core::instant (*clock_)() = nullptr;
 };
@@ -121,6 +117,7 @@ class any_row {
 // What a call has in the place of a tuple of stages.
 struct any_held : stage_defaults {
   using clock_type = void;
+  static constexpr bool interrupts = true;  // perhaps, as the next
   static constexpr bool reruns = true;  // perhaps: so arguments are referred to, never moved from
 
   explicit any_held(std::shared_ptr<const any_row> r) : row(std::move(r)) {}
@@ -169,10 +166,8 @@ auto run_through(std::shared_ptr<const any_row> row, call_context context, F fn,
   using T = operation_result_t<F, Args&...>;
   row->require(typeid(T));
   if (row->clock() != nullptr) context.clock = row->clock();
-  const bool apart = row->interrupts();
   std::tuple<any_held> held(any_held(std::move(row)));
-  if (apart) return drive_apart<T>(std::move(held), std::move(context), std::move(fn), std::move(args)...);
-  return drive<T>(std::move(held), std::move(context), nullptr, std::move(fn), std::move(args)...);
+  return drive<T>(std::move(held), run(std::move(context)), std::move(fn), std::move(args)...);
 }
 
 }  // namespace dspu::aio::detail
