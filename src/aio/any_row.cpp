@@ -38,13 +38,6 @@ std::vector<stage_facts> any_row::facts() const {
   return all;
 }
 
-bool any_row::interrupts(std::size_t from, std::size_t to) const {
-  for (std::size_t i = from; i < to; ++i) {
-    if (elements_[i].table->interrupts) return true;
-  }
-  return false;
-}
-
 std::size_t any_row::next_that_surrounds(std::size_t from) const {
   while (from < elements_.size() && elements_[from].table->surround == nullptr) ++from;
   return from;
@@ -152,10 +145,8 @@ template <class Operation>
 awaitable<any_result> run_segment(std::shared_ptr<const any_row> row, std::size_t from, std::size_t to,
                                   call_context context, Operation operation) {
   if (from == to) return run_alone<any_result>(std::move(context), std::move(operation));
-  const bool apart = row->interrupts(from, to);
   std::tuple<any_held> held(any_held(std::move(row), from, to));
-  if (apart) return drive_apart<any_result>(std::move(held), std::move(context), std::move(operation));
-  return drive<any_result>(std::move(held), std::move(context), nullptr, std::move(operation));
+  return drive<any_result>(std::move(held), run(std::move(context)), std::move(operation));
 }
 
 }  // namespace

@@ -1,33 +1,352 @@
 #include "dspu/aio/detail/cancel_scope.hpp"
 
-#include <utility>
+#include "dspu/aio/detail/serial.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <atomic>
 
 namespace dspu::aio::detail {
 
-cancel_scope::thread* cancel_scope::opening::operator()(frame_base* frame) const {
-  // The one public way to a frame's thread; it marks the thread as one that has moved, which it has not.
-  auto* const t = frame->detach_thread();
-  frame->attach_thread(t);
-  self->enter(*t->entry_point());
-  return nullptr;
+// What a scope puts into the coroutine's bottom frame. Kept for later calls on this thread: making one takes allocations,
+// and while nobody else refers to it, entering its lane takes no atomic write.
+class harness {
+ public:
+  harness() = default;
+  harness(const harness&) = delete;
+  harness& operator=(const harness&) = delete;
+
+  // A state of the signal that passes everything on, unless the last operation has put another in its place.
+  void connect() {
+    if (connected_) return;
+    connected_ = true;
+    state = asio::cancellation_state(signal.slot(), notice(*this), asio::enable_total_cancellation());
+  }
+
+  void clear() {
+    if (connected_) state.clear();
+  }
+
+  void refer() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void forget() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  bool unshared() const { return references_.load(std::memory_order_acquire) == 1; }
+
+  asio::cancellation_state state;
+  asio::any_io_executor executor;   // of its lane or strand; while the scope is open, the coroutine's own
+  asio::any_io_executor post_to;    // where those post who interrupt from outside
+  lane* own = nullptr;              // executor refers to it
+  cancel_scope* user = nullptr;     // touched on the scope's executor only
+  bool* pin = nullptr;              // set instead of keeping this, if it is released while pump() needs it
+  harness* next = nullptr;
+
+ private:
+  // Lets everything pass, and notices when it is destroyed.
+  class notice {
+   public:
+    explicit notice(harness& h) : harness_(&h) {}
+    notice(notice&& other) noexcept : harness_(std::exchange(other.harness_, nullptr)) {}
+    notice& operator=(notice&&) = delete;
+    ~notice() {
+      if (harness_ != nullptr) harness_->connected_ = false;
+    }
+    asio::cancellation_type_t operator()(asio::cancellation_type_t type) const {
+      return asio::enable_total_cancellation()(type);
+    }
+
+   private:
+    harness* harness_;
+  };
+
+  ~harness() = default;
+
+  std::atomic<int> references_{1};
+  bool connected_ = false;
+
+ public:
+  asio::cancellation_signal signal;  // destroyed first
+};
+
+namespace {
+
+using loop_executor = asio::io_context::executor_type;
+using pool_executor = asio::thread_pool::executor_type;
+
+class harness_ref {
+ public:
+  explicit harness_ref(harness& h) : harness_(&h) { h.refer(); }
+  harness_ref(const harness_ref& other) : harness_ref(*other.harness_) {}
+  harness_ref(harness_ref&& other) noexcept : harness_(std::exchange(other.harness_, nullptr)) {}
+  harness_ref& operator=(harness_ref) = delete;
+  ~harness_ref() {
+    if (harness_ != nullptr) harness_->forget();
+  }
+  harness* operator->() const { return harness_; }
+
+ private:
+  harness* harness_;
+};
+
+// Those that are not in use, of this thread. Plain pointers outlive all that may still be destroyed as the thread ends.
+constexpr int most_idle = 128;
+thread_local harness* idle_serial = nullptr;
+thread_local harness* idle_laned = nullptr;
+thread_local int idle_room = most_idle;
+
+struct idle_cleaner {
+  idle_cleaner() = default;
+  idle_cleaner(const idle_cleaner&) = delete;
+  idle_cleaner& operator=(const idle_cleaner&) = delete;
+  ~idle_cleaner() {
+    idle_room = 0;
+    for (harness** list : {&idle_serial, &idle_laned}) {
+      while (*list != nullptr) std::exchange(*list, (*list)->next)->forget();
+    }
+  }
+  void needed() const {}
+};
+thread_local idle_cleaner cleaner;
+
+harness& take(harness*& from) {
+  ++idle_room;
+  return *std::exchange(from, from->next);
 }
 
-void cancel_scope::enter(access::frame& bottom) {
-  bottom_ = &bottom;
-  outer_parent_ = std::exchange(access::parent_slot(bottom), signal_.slot());
-  outer_ = access::state(bottom);
-  outer_throws_ = std::exchange(access::throws(bottom), true);
-  access::state(bottom) =
-      asio::cancellation_state(signal_.slot(), asio::enable_total_cancellation(), asio::enable_total_cancellation());
+void keep_idle(harness& h) {
+  if (idle_room == 0 || !h.unshared()) return h.forget();
+  cleaner.needed();
+  --idle_room;
+  harness*& list = h.own != nullptr ? idle_laned : idle_serial;
+  h.next = std::exchange(list, &h);
+}
+
+harness& serial_harness() { return idle_serial != nullptr ? take(idle_serial) : *new harness; }
+
+// The one kept last may still be in use further down this thread's stack, by the coroutine that has just been resumed.
+harness& laned_harness(const asio::any_io_executor& ex) {
+  harness** at = &idle_laned;
+  for (int i = 0; i < 3 && *at != nullptr; ++i, at = &(*at)->next) {
+    if ((*at)->own->unshared() && (*at)->own->base() == ex) return take(*at);
+  }
+  auto* const h = new harness;
+  h->executor = make_lane(ex);
+  h->own = lane_of(h->executor);
+  return *h;
+}
+
+struct peek : asio::detail::awaitable_frame_base<asio::any_io_executor> {
+  using frame_base = asio::detail::awaitable_frame_base<asio::any_io_executor>;
+  static asio::detail::awaitable_thread<asio::any_io_executor>& thread_of(frame_base& f) {
+    return *(f.*(&peek::attached_thread_));
+  }
+};
+
+}  // namespace
+
+// The caller's cancellation.
+struct cancel_scope::forward {
+  harness_ref to;
+  bool here;
+  void operator()(asio::cancellation_type_t type) const {
+    if (here) {
+      const harness_ref h = to;  // the operation may end inside, and destroy this
+      h->signal.emit(type);
+      return;
+    }
+    asio::post(to->post_to, [h = to, type] {
+      if (h->user != nullptr) h->signal.emit(type);
+    });
+  }
+};
+
+void scope_alarm::plan(cancel_scope& scope) {
+  rang_ = false;
+  scope_ = &scope;
+  before_ = std::exchange(scope.alarms_, this);
+}
+
+bool scope_alarm::disarm() {
+  if (scope_ == nullptr) return rang_;
+  if (std::exchange(set_, false)) unset(*this);
+  std::exchange(scope_, nullptr)->alarms_ = before_;
+  ++turn_;
+  return rang_;
+}
+
+void scope_alarm::expire(std::unique_lock<std::mutex>& lock) {
+  rang_ = true;
+  harness& h = *scope_->harness_;
+  if (scope_->ground_ == cancel_scope::ground::one_thread) {
+    lock.unlock();
+    ring(*scope_);
+    return;
+  }
+  asio::post(h.post_to, [to = harness_ref(h), this, turn = turn_] {
+    if (to->user != nullptr && turn_ == turn) ring(*scope_);
+  });
+}
+
+cancel_scope::~cancel_scope() {
+  if (gone_ != nullptr) *gone_ = true;
+  if (harness_ != nullptr) release();
+}
+
+cancel_scope::ground cancel_scope::ground_of(const asio::any_io_executor& ex) {
+  if (const auto* loop = ex.target<loop_executor>()) {
+    return is_loop_of_one_thread(loop->context()) ? ground::one_thread : ground::shared;
+  }
+  if (is_serial(ex)) return ground::serial;
+  return ex.target<pool_executor>() != nullptr ? ground::shared : ground::other;
+}
+
+cancel_scope::thread& cancel_scope::open(frame_base& frame) {
+  thread& t = peek::thread_of(frame);
+  bottom_ = t.entry_point();
+  auto& executor = access::executor(*bottom_);
+  if (ground_ == ground::unknown) ground_ = ground_of(executor);
+  if (ground_ == ground::shared && harness_ != nullptr && !inside_ && !harness_->own->unshared()) release();
+  if (harness_ == nullptr) {
+    harness_ = ground_ == ground::shared ? &laned_harness(executor) : &serial_harness();
+    if (ground_ == ground::other) harness_->executor = asio::make_strand(executor);
+    harness_->user = this;
+  }
+  harness& h = *harness_;
+  h.connect();
+  if (ground_ >= ground::shared) executor.swap(h.executor);
+  outer_parent_ = std::exchange(access::parent_slot(*bottom_), h.signal.slot());
+  outer_ = std::exchange(access::state(*bottom_), h.state);
+  outer_throws_ = std::exchange(access::throws(*bottom_), throws_);
+  open_ = true;
+  return t;
+}
+
+void cancel_scope::pump(frame_base& frame, thread& t) {
+  access::frame& bottom = *bottom_;
+  if (ground_ == ground::other && !inside_) return start_on_strand(bottom);
+  if (ground_ != ground::shared || inside_) {
+    resume(bottom, frame, t);
+    return;
+  }
+
+  harness& h = *harness_;
+  bool released = false;
+  h.pin = &released;
+  h.own->enter_unshared();
+  lane::scope in(*h.own);
+  bool ended = false;
+  try {
+    ended = resume(bottom, frame, t);
+  } catch (...) {
+    h.pin = nullptr;
+    throw;
+  }
+  h.pin = nullptr;
+  if (ended && h.own->unshared()) {
+    in.leave_unshared();
+  } else {
+    in.leave();
+  }
+  if (released) keep_idle(h);
+}
+
+// Watches over gone_ for as long as somebody may set it.
+class cancel_scope::watch {
+ public:
+  explicit watch(cancel_scope& s) : scope_(&s) { s.gone_ = &gone; }
+  watch(const watch&) = delete;
+  watch& operator=(const watch&) = delete;
+  ~watch() {
+    if (!gone) scope_->gone_ = nullptr;
+  }
+  bool gone = false;
+
+ private:
+  cancel_scope* scope_;
+};
+
+// Resumes the operation until it has ended, or its thread of execution has been taken over by whoever will resume it.
+// Returns: whether it has ended without that.
+bool cancel_scope::resume(access::frame& bottom, frame_base& frame, thread& t) {
+  watch w(*this);
+  do {
+    access::top(bottom)->resume();
+  } while (t.entry_point() != nullptr && access::top(bottom) != &frame);
+  if (t.entry_point() == nullptr) {
+    if (!w.gone) suspended();
+    return false;
+  }
+  restore();
+  return true;
+}
+
+// On an executor that we know nothing of.
+void cancel_scope::start_on_strand(access::frame& bottom) {
+  using handler = asio::detail::awaitable_async_op_handler<void(), asio::any_io_executor>;
+  handler::result_type none;
+  handler start(access::top(bottom)->detach_thread(), none);
+  const auto strand = access::executor(bottom);
+  suspended();
+  asio::post(strand, std::move(start));
+}
+
+void cancel_scope::suspended() {
+  harness& h = *harness_;
+  inside_ = true;
+  const auto& executor = access::executor(*bottom_);
+  if (ground_ != ground::one_thread && !h.post_to) h.post_to = executor;
+  for (scope_alarm* a = alarms_; a != nullptr && !a->set_; a = a->before_) {
+    a->set_ = true;
+    a->set(executor, *a);
+  }
   auto slot = outer_.slot();
-  if (slot.is_connected()) slot.emplace<forward>(this);
+  if (!slot.is_connected()) return;
+  slot.emplace<forward>(forward{harness_ref(h), ground_ < ground::shared});
+  passes_on_ = true;
+  if (const auto already = outer_.cancelled(); already != asio::cancellation_type::none) h.signal.emit(already);
 }
 
 void cancel_scope::close() {
+  if (!open_) return;
+  if (gone_ != nullptr) *std::exchange(gone_, nullptr) = true;
+  restore();
+}
+
+void cancel_scope::restore() {
+  open_ = false;
+  if (ground_ >= ground::shared) access::executor(*bottom_).swap(harness_->executor);
   access::parent_slot(*bottom_) = outer_parent_;
   access::state(*bottom_) = outer_;
   access::throws(*bottom_) = outer_throws_;
-  outer_.slot().clear();
+  if (std::exchange(passes_on_, false)) outer_.slot().clear();
+}
+
+void cancel_scope::release() {
+  harness& h = *std::exchange(harness_, nullptr);
+  h.user = nullptr;
+  if (inside_) {  // else nobody had a way to it
+    h.post_to = {};
+    h.clear();
+  }
+  if (open_ || ground_ == ground::other) return h.forget();
+  if (h.pin != nullptr) {
+    *h.pin = true;
+  } else {
+    keep_idle(h);
+  }
+}
+
+void cancel_scope::interrupt(asio::cancellation_type_t type) { harness_->signal.emit(type); }
+
+void cancel_scope::revive() {
+  if (harness_ != nullptr) harness_->clear();
+}
+
+bool cancel_scope::cancelled_by_caller() const {
+  return access::state(*bottom_).cancelled() != asio::cancellation_type::none;
 }
 
 }  // namespace dspu::aio::detail

@@ -192,6 +192,12 @@ void lane::scope::leave() {
   if (auto* const s = std::exchange(sequel_, nullptr)) s->resume();
 }
 
+void lane::scope::leave_unshared() {
+  innermost = outer_;
+  std::exchange(lane_, nullptr)->state_.store(nullptr, std::memory_order_relaxed);
+  if (auto* const s = std::exchange(sequel_, nullptr)) s->resume();
+}
+
 bool lane::scope::do_after(sequel& s, const asio::any_io_executor& base) {
   if (innermost == nullptr || innermost->lane_ == nullptr || innermost->sequel_ != nullptr) return false;
   if (innermost->lane_->base() != base) return false;

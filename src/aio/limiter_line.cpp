@@ -128,10 +128,14 @@ void limiter_state::plan(instant earliest) {
     if (!w->passive()) planned_ = w;
     return planned_ != nullptr ? seen::enough : seen::served;
   });
-  if (planned_ == nullptr) return disarm();
+  if (planned_ == nullptr) {
+    wake_at_ = instant::max();
+    return disarm();
+  }
   planned_at_ = std::max(buckets_.ready_at(total), looked_);
   const auto look_at = at_risk_ ? std::min(planned_at_, first_deadline_) : planned_at_;
-  arm(planned_->executor(), std::max(look_at, earliest), plan_);
+  wake_at_ = std::max(look_at, earliest);
+  arm(planned_->executor(), wake_at_, plan_);
 }
 
 // All plans have changed: those that do not fit any more are refused, which lets those behind them move up.

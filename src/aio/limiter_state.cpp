@@ -37,6 +37,8 @@ struct bandwidths {
 
 }  // namespace
 
+void throw_aborted() { throw boost::system::system_error(asio::error::operation_aborted); }
+
 void limiter_state::refusals::complete() {
   late.complete(errc::would_exceed_deadline);
   too_large.complete(too_large_code());
@@ -112,12 +114,19 @@ std::optional<wait_refusal> limiter_state::refusal(const wait_request& request) 
 
 void limiter_state::wait(waiter_ptr w, bool new_here) {
   waiter_list done;
+  waiter_list due;
+  refusals refused;
   error_code ec;
   {
     const session with_lock(*this);
-    ec = admit(w, new_here, now());
+    const auto at = now();
+    // The loop is too busy to wake us: those due are let go by whoever comes, or their tokens would be lost.
+    if (at > wake_at_) go_on(at, due, refused);
+    ec = admit(w, new_here, at);
     if (w != nullptr) done.push_back(*w.release());
   }
+  refused.complete();
+  due.complete(error_code{});
   done.complete(ec);
 }
 
@@ -148,6 +157,15 @@ void limiter_state::rethrow_as_refused(error_code ec, double n, const wait_refus
   if (ec == errc::would_exceed_deadline) throw deadline_error(no.needed, no.remaining);
   if (ec == errc::queue_full) throw queue_full_error(max_waiters);
   if (ec == too_large_code()) reject_tokens(n);
+}
+
+std::exception_ptr limiter_state::told(error_code ec, const wait_request& request) const {
+  try {
+    rethrow_as_refused(ec, request.amount, {});
+  } catch (...) {
+    return std::current_exception();
+  }
+  return wait_queue::told(ec, request);
 }
 
 void limiter_state::reserve(reserved_place& place) {
@@ -210,17 +228,21 @@ void limiter_state::drop(reserved_place& place) {
   plan(instant::min());
 }
 
+// What is to be done when the planned waiter is due.
+void limiter_state::go_on(instant at, waiter_list& due, refusals& refused) {
+  at_risk_ = at_risk_ || (bounded_ > 0 && at > core::add_saturating(planned_at_, buckets_.lag()));
+  grant_due(at, due);
+  if (at_risk_ && at >= first_deadline_) refuse_hopeless(at, refused);
+  plan(core::add_saturating(at, wake_interval_));
+}
+
 void limiter_state::wake(std::uint64_t plan_number, const asio::execution_context& here) {
   waiter_list due;
   refusals refused;
   {
     const session with_lock(*this);
     if (plan_number != plan_) return;
-    const auto at = now();
-    at_risk_ = at_risk_ || (bounded_ > 0 && at > core::add_saturating(planned_at_, buckets_.lag()));
-    grant_due(at, due);
-    if (at_risk_ && at >= first_deadline_) refuse_hopeless(at, refused);
-    plan(core::add_saturating(at, wake_interval_));
+    go_on(now(), due, refused);
   }
   // First those who are posted: whoever is called may destroy a context, which waits for them.
   refused.complete();

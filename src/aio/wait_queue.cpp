@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <condition_variable>
 #include <utility>
@@ -120,6 +121,10 @@ void waiter_list::complete(error_code ec, const asio::execution_context* here) {
       throw;
     }
   }
+}
+
+std::exception_ptr wait_queue::told(error_code ec, const wait_request&) const {
+  return std::make_exception_ptr(boost::system::system_error(ec));
 }
 
 void wait_queue::push_back(waiter& w) {

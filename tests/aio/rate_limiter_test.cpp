@@ -429,5 +429,18 @@ TEST_F(RateLimiter, DoesNotFloodAfterAStalledLoop) {
   EXPECT_EQ(order.size(), 100U);
 }
 
+// A busy loop does not get to its timers; the tokens of those in line are not lost as long as others come by.
+TEST_F(RateLimiter, LetsTheDueGoWhoeverComes) {
+  limiter l{{.rate = 1000, .capacity = 1.0}};
+  l.try_acquire();
+  for (int id = 0; id < 100; ++id) {
+    l.async_acquire(1, asio::bind_executor(sim.get_executor(), [this, id](error_code) { order.push_back(id); }));
+    manual_clock::advance(5ms);
+  }
+  sim.context().poll();
+  EXPECT_EQ(order.size(), 100U);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
 }  // namespace
 }  // namespace dspu::aio

@@ -53,8 +53,8 @@ namespace detail {
 // A started operation's place in the input, and the operation.
 template <class T>
 struct gather_job {
-  std::size_t index;
-  awaitable<T> op;
+  std::size_t index = 0;
+  awaitable<T> op{};
 };
 
 // Says which outcomes end it all, and what is kept.
@@ -119,29 +119,29 @@ class gathering {
   gathering(family& f, Source& source, Sink& sink) : family_(f), source_(source), sink_(sink) {}
 
   // The first operations, one for each worker.
-  std::optional<gather_job<T>> next() {
+  bool next(gather_job<T>& job) {
     const auto lock = lock_if_shared();
-    return take();
+    return take(job);
   }
 
   // Keeps or reports what an operation ended with, and takes the next, if there is one and nothing has stopped us.
   // `cancelled`: whether the worker is.
-  std::optional<gather_job<T>> settle_and_take(std::size_t index, result_slot<T>& r, bool cancelled) {
+  bool settle_and_take(gather_job<T>& job, result_slot<T>& r, bool cancelled) {
     std::unique_lock lock = lock_if_shared();
     const bool failed = !r.has_value() && Sink::stops_at_errors;
     if (!failed) {
-      sink_.put(index, r);
+      sink_.put(job.index, r);
       ++kept_;
     }
     const bool first = failed && !stopped_;
     if (failed) stop(r.error());
     if (cancelled) stopped_ = true;
-    auto job = take();
+    const bool more = take(job);
     if (first) {
       if (lock) lock.unlock();
       family_.cancel_all(asio::cancellation_type::terminal);
     }
-    return job;
+    return more;
   }
 
   // After all have ended.
@@ -152,18 +152,20 @@ class gathering {
   }
 
  private:
-  std::optional<gather_job<T>> take() {
-    if (stopped_ || exhausted_) return std::nullopt;
+  bool take(gather_job<T>& job) {
+    if (stopped_ || exhausted_) return false;
+    const awaitable<T> never_begun(std::move(job.op));  // by whom it was cancelled; Asio's assignment would leak it
     try {
       if (auto op = source_.next()) {
-        ++taken_;
-        return gather_job<T>{taken_ - 1, std::move(*op)};
+        job.index = taken_++;
+        job.op = std::move(*op);
+        return true;
       }
       exhausted_ = true;
     } catch (...) {
       stop(std::current_exception());
     }
-    return std::nullopt;
+    return false;
   }
 
   std::unique_lock<std::mutex> lock_if_shared() {
@@ -186,25 +188,22 @@ class gathering {
 };
 
 template <class T, class Source, class Sink>
-awaitable<void> gather_worker(gathering<T, Source, Sink>& all, gather_job<T> first) {
-  std::optional<gather_job<T>> job(std::move(first));
-  while (job) {
+awaitable<void> gather_worker(gathering<T, Source, Sink>& all, gather_job<T> job) {
+  for (;;) {
     result_slot<T> r;
     try {
       if constexpr (std::is_void_v<T>) {
-        co_await std::move(job->op);
+        co_await std::move(job.op);
         r.emplace();
       } else {
-        r.emplace(co_await std::move(job->op));
+        r.emplace(co_await std::move(job.op));
       }
     } catch (...) {
       r.fail(std::current_exception());
     }
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
-    auto next = all.settle_and_take(job->index, r, cancelled);
-    job.reset();
-    if (next) job.emplace(std::move(*next));
+    if (!all.settle_and_take(job, r, cancelled)) co_return;
   }
 }
 
@@ -226,10 +225,10 @@ awaitable<typename Sink::result_type> gather_all(Source source, std::int64_t lim
   gathering<T, Source, Sink> all(f, source, sink);
   std::deque<worker> workers;
   for (std::int64_t i = 0; i < limit; ++i) {
-    auto job = all.next();
-    if (!job) break;
+    gather_job<T> job;
+    if (!all.next(job)) break;
     auto& w = workers.emplace_back(f);
-    auto body = gather_worker(all, std::move(*job));
+    auto body = gather_worker(all, std::move(job));
     w.thread.start(std::move(body), w.ended);
   }
   if (!f.all_ended()) {

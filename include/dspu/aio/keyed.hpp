@@ -138,7 +138,7 @@ class keyed {
   template <class F, class... Args>
   requires detail::operation_for<F, Args...>
   auto call_in(const call_context& outer, view key, F fn, Args... args) {
-    return detail::run_through(std::tuple(detail::located_stage<keyed>(*this, key)), outer, std::move(fn),
+    return detail::run_through(std::tuple(detail::located_stage<keyed>(*this, key)), call_context(outer), std::move(fn),
                                std::move(args)...);
   }
 

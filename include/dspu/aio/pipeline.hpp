@@ -56,8 +56,8 @@ template <class T, class Held, class F, class... Args>
 awaitable<T> watched(std::shared_ptr<const watch> w, call_context context, Held stages, F fn, Args... args) {
   call_record record{w->name, w->judge};
   begin_watching(context, *w, record);
-  auto running = run_through(std::move(stages), context, std::move(fn), std::move(args)...);
-  const run r(std::move(context), nullptr);
+  auto running = run_through(std::move(stages), call_context(context), std::move(fn), std::move(args)...);
+  const run r(std::move(context));
   const auto began = r.context.clock();
   result_slot<T> result;
   try {
@@ -99,7 +99,7 @@ class pipeline {
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call_in(const call_context& outer, F fn, Args... args) const& {
-    return start(refs(), outer, std::move(fn), std::move(args)...);
+    return start(refs(), call_context(outer), std::move(fn), std::move(args)...);
   }
 
   // A callable like fn, each call of which goes through the policies.
@@ -129,9 +129,9 @@ class pipeline {
 
  private:
   template <class Held, class F, class... Args>
-  auto start(Held stages, call_context context, F fn, Args... args) const {
+  auto start(Held stages, call_context&& context, F fn, Args... args) const {
     context.clock = detail::clock_of<Stages...>;
-    using call_type = decltype(detail::run_through(stages, context, fn, args...));
+    using call_type = decltype(detail::run_through(std::move(stages), std::move(context), std::move(fn), std::move(args)...));
     if (watch_) {
       using T = typename detail::awaited<call_type>::type;
       return detail::watched<T>(watch_, std::move(context), std::move(stages), std::move(fn), std::move(args)...);

@@ -46,6 +46,20 @@ struct initiate_acquire {
   }
 };
 
+// A coroutine's own wait without bounds. Small: it lies in the frame of each who waits, twice.
+struct initiate_wait {
+  static constexpr int line_of_default = static_cast<int>(acquire_options{}.priority);
+  limiter_state* state;
+  double n;
+  template <class Handler>
+  void operator()(Handler&& handler) const {
+    using waiting = handler_waiter<std::decay_t<Handler>>;
+    state->wait(waiting::make(state->shared_from_this(), {.amount = n, .line = line_of_default}, std::forward<Handler>(handler),
+                              asio::system_executor{}),
+                false);
+  }
+};
+
 }  // namespace detail
 
 template <class Clock>
@@ -67,7 +81,11 @@ class basic_rate_limiter {
   awaitable<void> acquire(double n = 1) {
     state_->checked(n);
     if (state_->try_take(n, now(), true)) co_return;
-    co_await wait_for(n, unbounded);
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) detail::throw_aborted();
+    auto waiting = asio::async_initiate<const asio::deferred_t&, void(std::exception_ptr)>(
+        detail::initiate_wait{state_.get(), n}, asio::deferred);
+    co_await std::move(waiting);
   }
   // The same within bounds. A deadline that has passed is refused even where the tokens are there.
   // Throws: also deadline_error, without suspending where the deadline cannot be met from the start.
@@ -189,7 +207,7 @@ class basic_rate_limiter {
     }
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
-      throw boost::system::system_error(asio::error::operation_aborted);
+      detail::throw_aborted();
     }
     detail::wait_refusal no;
     request.refusal = &no;

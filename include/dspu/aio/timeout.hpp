@@ -9,57 +9,17 @@
 #pragma once
 
 #include "dspu/aio/detail/after.hpp"
-#include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/cancel_scope.hpp"
-#include "dspu/aio/detail/deadlines.hpp"
-#include "dspu/aio/detail/family.hpp"
+#include "dspu/aio/detail/result_slot.hpp"
 #include "dspu/aio/detail/timeout_stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
 
 #include <chrono>
 #include <concepts>
-#include <memory>
+#include <type_traits>
 
 namespace dspu::aio {
-
-namespace detail {
-
-// Cancels a child at an instant, unless it is disarmed before. Lives in the parent's frame.
-template <class Clock>
-class deadline final : private timed {
- public:
-  deadline(const asio::any_io_executor& ex, family&, child& c, typename Clock::time_point t)
-      : all_(deadlines<Clock>::of(ex)), child_(c), here_(is_loop_of_one_thread(ex)) {
-    if (t != Clock::time_point::max()) all_.add(*this, t);
-  }
-  ~deadline() { all_.remove(*this); }
-
-  // Whether it was this that cancelled the child. After it, the child is left alone.
-  bool disarm() {
-    all_.remove(*this);
-    return expired_;
-  }
-
- private:
-  void expire(std::unique_lock<std::mutex>& lock) override {
-    if (here_) {
-      expired_ = true;
-      lock.unlock();  // the child may end, and disarm us, inside the cancellation
-      child_.cancel(asio::cancellation_type::terminal);
-    } else if (auto living = child_.share_of_the_living()) {
-      expired_ = true;
-      child_.cancel_by_post(std::move(*living), asio::cancellation_type::terminal);
-    }
-  }
-
-  deadlines<Clock>& all_;
-  child& child_;
-  const bool here_;
-  bool expired_ = false;
-};
-
-}  // namespace detail
 
 // Throws: async_timeout_error; what the operation throws. A timeout of 0 or less: async_timeout_error at once, the
 // operation is not started. Timeouts beyond the clock's range never expire.
@@ -68,52 +28,25 @@ class deadline final : private timed {
 template <class Clock = std::chrono::steady_clock, class T>
 awaitable<T> run_with_timeout(awaitable<T> op, duration timeout) {
   if (timeout <= duration{0}) throw async_timeout_error(timeout);
-  const auto executor = co_await asio::this_coro::executor;
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-
+  detail::cancel_scope scope;
+  detail::time_limit<Clock> limit(scope, detail::after<Clock>(timeout));
+  auto step = scope.run<T>(op);
+  co_await step;
+  scope.close();
+  if (!limit.disarm()) co_return op.await_resume();
   detail::result_slot<T> result;
-  bool expired = false;
-  if (detail::is_serial(executor) && cancellation.cancelled() == asio::cancellation_type::none) {
-    detail::cancel_scope scope;
-    detail::alarm<Clock> deadline;
-    deadline.arm(executor, detail::after<Clock>(timeout), [&scope] { scope.cancel(asio::cancellation_type::terminal); });
-    auto opening = scope.open();
-    co_await opening;
-    try {
-      if constexpr (std::is_void_v<T>) {
-        co_await std::move(op);
-        result.emplace();
-      } else {
-        result.emplace(co_await std::move(op));
-      }
-    } catch (...) {
-      result.fail(std::current_exception());
+  try {
+    if constexpr (std::is_void_v<T>) {
+      op.await_resume();
+      result.emplace();
+    } else {
+      result.emplace(op.await_resume());
     }
-    scope.close();
-    expired = deadline.disarm();
-  } else {
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    {
-      detail::family family(executor);
-      detail::child child(family);
-      const auto end = detail::after<Clock>(timeout);
-      child.start_here(std::move(op), result);
-      if (!family.all_ended()) {
-        detail::deadline<Clock> deadline(executor, family, child, end);
-        if (cancellation.cancelled() != asio::cancellation_type::none) child.cancel(cancellation.cancelled());
-        auto joined = family.join();
-        co_await std::move(joined);
-        expired = deadline.disarm();
-      }
-    }
-    co_await asio::this_coro::throw_if_cancelled(throws);
+  } catch (...) {
+    result.fail(std::current_exception());
   }
-  if (expired && !result.has_value()) {
-    const auto now = co_await asio::this_coro::cancellation_state;
-    if (now.cancelled() == asio::cancellation_type::none && detail::is_aborted(result.error())) {
-      throw async_timeout_error(timeout);
-    }
+  if (!result.has_value() && !scope.cancelled_by_caller() && detail::is_aborted(result.error())) {
+    throw async_timeout_error(timeout);
   }
   co_return result.take();
 }

@@ -63,7 +63,6 @@ using any_start = std::function<awaitable<any_result>(const call_context&)>;
 
 struct stage_table {
   std::size_t size;  // of a session
-  bool interrupts;
   const std::type_info* gives;  // the only type of result that it can deal with; null: any
   core::instant (*clock)();     // null: it has none
   stage_facts (*facts)(const void* stage);
@@ -108,7 +107,6 @@ struct table_of {
 
   static constexpr stage_table value{
       sizeof(session),
-      Stage::interrupts,
       only_type<Stage>(),
       own_clock<Stage>(),
       [](const void* stage) { return static_cast<const Stage*>(stage)->facts(); },
@@ -130,7 +128,6 @@ template <class Stage>
 struct table_of<Stage> {
   static constexpr stage_table value{
       .size = 0,
-      .interrupts = false,
       .gives = only_type<Stage>(),
       .clock = own_clock<Stage>(),
       .facts = [](const void* stage) { return static_cast<const Stage*>(stage)->facts(); },
@@ -169,8 +166,6 @@ class any_row {
 
   const std::vector<element>& elements() const { return elements_; }
   std::size_t block_size() const { return block_size_; }
-  bool interrupts() const { return interrupts(0, elements_.size()); }
-  bool interrupts(std::size_t from, std::size_t to) const;
   // Where the first stage is, from there on, that surrounds; the size if there is none.
   std::size_t next_that_surrounds(std::size_t from) const;
   bool surrounds() const { return surrounds_; }
@@ -195,6 +190,7 @@ class any_row {
 // What a call has in the place of a tuple of stages: some of a row.
 struct any_held : stage_defaults {
   using clock_type = void;
+  static constexpr bool interrupts = true;  // perhaps, as the next
   static constexpr bool reruns = true;  // perhaps: so arguments are referred to, never moved from
 
   explicit any_held(std::shared_ptr<const any_row> r) : any_held(r, 0, r->elements().size()) {}
@@ -284,10 +280,8 @@ auto run_through(std::shared_ptr<const any_row> row, call_context context, F fn,
       row->refuse_what_cannot_be_copied();
     }
   }
-  const bool apart = row->interrupts();
   std::tuple<any_held> held(any_held(std::move(row)));
-  if (apart) return drive_apart<T>(std::move(held), std::move(context), std::move(fn), std::move(args)...);
-  return drive<T>(std::move(held), std::move(context), nullptr, std::move(fn), std::move(args)...);
+  return drive<T>(std::move(held), run(std::move(context)), std::move(fn), std::move(args)...);
 }
 
 }  // namespace dspu::aio::detail

@@ -1,7 +1,7 @@
 // One coroutine that takes a call through any number of policies: down through their stages, the operation, and up.
 #pragma once
 
-#include "dspu/aio/detail/family.hpp"
+#include "dspu/aio/detail/cancel_scope.hpp"
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
@@ -17,6 +17,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace dspu::aio::detail {
 
@@ -170,32 +171,65 @@ auto start_operation(const call_context& context, F& fn, Args&... args) {
   }
 }
 
+// Asio's assignment would leak a coroutine that was never begun.
+inline void replace(awaitable<void>& a, awaitable<void> by) {
+  const awaitable<void> old(std::move(a));
+  a = std::move(by);
+}
+
+// Whether the caller has cancelled the call, or a stage what it awaits.
+inline bool is_cut(const run& r, const asio::cancellation_state& callers) {
+  return is_cancelled(callers) || r.interrupted != run::nobody;
+}
+
 template <class T, class... Held, class F, class... Args>
-awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self, F fn,
-                   Args... args) {
-  run r(std::move(context), self);
+awaitable<T> drive(std::tuple<Held...> stages, run r, F fn, Args... args) {
+  // What can be interrupted is awaited in the scope. Nothing else here suspends.
+  constexpr bool interrupts = any_interrupts<Held...>;
+  [[maybe_unused]] std::conditional_t<interrupts, cancel_scope, std::monostate> scope;
+  if constexpr (interrupts) r.scope = &scope;
   if constexpr (!is_attempt<F>) fn.counts_in(r);
   session_stack<Held...> stack(stages);
   result_slot<T> result;
+  awaitable<void> aside;  // what a stage awaits
   for (;;) {
     entry e = r.refusal ? entry::refuse : stack.descend(r);
     while (e == entry::wait) {
       try {
-        auto waiting = stack.wait(r);
-        co_await std::move(waiting);
+        replace(aside, stack.wait(r));
+        r.forget_reading();
+        if constexpr (interrupts) {
+          auto step = scope.template run<T>(aside);
+          co_await step;
+          scope.close();
+          aside.await_resume();
+        } else {
+          co_await std::move(aside);
+        }
         stack.waited();
         const auto state = co_await asio::this_coro::cancellation_state;
-        e = is_cancelled(state) ? r.refuse(aborted_error()) : stack.descend(r);
+        e = is_cut(r, state) ? r.refuse(aborted_error()) : stack.descend(r);
       } catch (...) {
         e = r.refuse(std::current_exception());
       }
     }
     if (e == entry::go) {
       if constexpr (is_attempt<F>) ++r.starts;
+      r.forget_reading();
       const auto began = is_attempt<F> && r.observed() ? r.context.clock() : core::instant{};
       try {
         auto op = start_operation<any_reruns<Held...>>(r.context, fn, args...);
-        if constexpr (std::is_void_v<T>) {
+        if constexpr (interrupts) {
+          auto step = scope.template run<T>(op);
+          co_await step;
+          scope.close();
+          if constexpr (std::is_void_v<T>) {
+            op.await_resume();
+            result.emplace();
+          } else {
+            result.emplace(op.await_resume());
+          }
+        } else if constexpr (std::is_void_v<T>) {
           co_await std::move(op);
           result.emplace();
         } else {
@@ -221,7 +255,7 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
     next n = next::up;
     do {
       auto state = co_await asio::this_coro::cancellation_state;
-      r.cancelled = self != nullptr ? self->home().cancelled() : is_cancelled(state);
+      r.cancelled = is_cancelled(state);
       bool threw = false;
       try {
         n = stack.ascend(r, ending(result));
@@ -231,19 +265,27 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
         n = next::attend;
       }
       if (std::exchange(r.revive, false)) {
-        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+        if constexpr (interrupts) scope.revive();
       }
       if (n == next::up) break;
       if (threw) continue;
       try {
-        auto attending = stack.attend(r, ending(result));
-        co_await std::move(attending);
+        replace(aside, stack.attend(r, ending(result)));
+        r.forget_reading();
+        if constexpr (interrupts) {
+          auto step = scope.template run<T>(aside, false);
+          co_await step;
+          scope.close();
+          aside.await_resume();
+        } else {
+          co_await std::move(aside);
+        }
       } catch (...) {
         result.fail(std::current_exception());
         n = next::attend;
       }
       state = co_await asio::this_coro::cancellation_state;
-      if (n == next::again && is_cancelled(state)) {  // down, and up again at once
+      if (n == next::again && is_cut(r, state)) {  // down, and up again at once
         r.refusal = std::make_exception_ptr(cancelled_error(r.context.last_error));
       }
     } while (n != next::again);
@@ -254,33 +296,10 @@ awaitable<T> drive(std::tuple<Held...> stages, call_context context, child* self
   }
 }
 
-// The same as a child of the call, so that stages can cancel it; the call ends after it.
-template <class T, class... Held, class F, class... Args>
-awaitable<T> drive_apart(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
-  const auto executor = co_await asio::this_coro::executor;
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
-  result_slot<T> result;
-  {
-    family f(executor);
-    child c(f);
-    auto body = drive<T>(std::move(stages), std::move(context), &c, std::move(fn), std::move(args)...);
-    c.start_here(std::move(body), result);
-    if (!f.all_ended()) {
-      const auto cancellation = co_await asio::this_coro::cancellation_state;
-      if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());
-      auto joined = f.join();
-      co_await std::move(joined);
-    }
-  }
-  co_await asio::this_coro::throw_if_cancelled(throws);
-  co_return result.take();
-}
-
 // The operation with no stages around it.
 template <class T, class F, class... Args>
 awaitable<T> run_alone(call_context context, F fn, Args... args) {
-  run r(std::move(context), nullptr);
+  run r(std::move(context));
   if constexpr (!is_attempt<F>) fn.counts_in(r);
   const bool tells = is_attempt<F> && r.observed();
   const auto began = tells ? r.context.clock() : core::instant{};
@@ -314,7 +333,7 @@ auto slice(const Tuple& t, std::index_sequence<I...>) {
 }
 
 template <class T, class... Held, class F, class... Args>
-awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, Args... args);
+awaitable<T> run_stages(std::tuple<Held...> stages, call_context&& context, F fn, Args... args);
 
 // The operation inside of a stage that surrounds. Those outside are to know whether it was ever begun.
 template <class F>
@@ -358,7 +377,7 @@ inline constexpr bool is_attempt<surrounded<T, Around, Inner, F, Args...>> = fal
 
 // Runs an operation through all stages: in one coroutine between any two that surround.
 template <class T, class... Held, class F, class... Args>
-awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
+awaitable<T> run_stages(std::tuple<Held...> stages, call_context&& context, F fn, Args... args) {
   if constexpr (any_surrounds<Held...>) {
     constexpr std::size_t at = first_that_surrounds<Held...>();
     auto outer = slice<0>(stages, std::make_index_sequence<at>{});
@@ -369,10 +388,8 @@ awaitable<T> run_stages(std::tuple<Held...> stages, call_context context, F fn, 
     return run_stages<T>(outer, std::move(context), std::move(op));
   } else if constexpr (sizeof...(Held) == 0) {
     return run_alone<T>(std::move(context), std::move(fn), std::move(args)...);
-  } else if constexpr (any_interrupts<Held...>) {
-    return drive_apart<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
   } else {
-    return drive<T>(std::move(stages), std::move(context), nullptr, std::move(fn), std::move(args)...);
+    return drive<T>(std::move(stages), run(std::move(context)), std::move(fn), std::move(args)...);
   }
 }
 
@@ -411,7 +428,7 @@ auto stage_for_call(const Held& held, const Args&... args) {
 
 // The same, for whatever the operation gives.
 template <class... Held, class F, class... Args>
-auto run_through(std::tuple<Held...> stages, call_context context, F fn, Args... args) {
+auto run_through(std::tuple<Held...> stages, call_context&& context, F fn, Args... args) {
   using T = typename decltype(result_through(stages, fn, args...))::type;
   static_assert((stage_type<Held>::template accepts<T> && ...), "a policy in the row is for another type of result");
   context.clock = clock_of<Held...>;

@@ -47,6 +47,8 @@ class lane {
 
     // Leaves, then does what is to be done after it.
     void leave();
+    // The same, of a lane that is unshared().
+    void leave_unshared();
     // Asks this thread's innermost scope, if that is one in a lane on `base`. False if it is not.
     static bool do_after(sequel& s, const asio::any_io_executor& base);
 
@@ -65,6 +67,9 @@ class lane {
     kept* expected = nullptr;
     return state_.compare_exchange_strong(expected, &taken_, std::memory_order_acquire, std::memory_order_relaxed);
   }
+  // Whether only one refers to it: then nobody is in it, or on the way to it, without that one's knowledge.
+  bool unshared() const { return references_.load(std::memory_order_acquire) == 1; }
+  void enter_unshared() { state_.store(&taken_, std::memory_order_relaxed); }
   // False if it was entered after all; then k is still the caller's.
   bool keep(kept* k);
   // Whether this thread is in it.

@@ -33,7 +33,7 @@ class limiter_stage : public stage_defaults {
       if (r.observed() && limiter_->state_->shadow) {
         taken_ = take_and_tell(r);
       } else {
-        taken_ = limiter_->state_->try_take(1, limiter_->now(), true, r.context.deadline);
+        taken_ = limiter_->state_->try_take(1, r.now<Clock>(), true, r.context.deadline);
       }
       return taken_ ? entry::go : entry::wait;
     }

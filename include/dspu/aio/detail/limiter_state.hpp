@@ -34,6 +34,8 @@ class reserved_place final : public waiter {
   void discard() override {}
 };
 
+[[noreturn]] void throw_aborted();
+
 class limiter_state : public wait_queue {
  public:
   using instant = core::instant;
@@ -79,6 +81,7 @@ class limiter_state : public wait_queue {
 
   // Throws what a coroutine is told of that waited in vain; nothing if it was not refused.
   void rethrow_as_refused(error_code ec, double n, const wait_refusal& no) const;
+  std::exception_ptr told(error_code ec, const wait_request& request) const override;
 
   // The same for a reservation's place. Throws: queue_full_error, deadline_error.
   void reserve(reserved_place& place);
@@ -164,6 +167,7 @@ class limiter_state : public wait_queue {
   std::optional<wait_refusal> would_exceed(const wait_request& request, instant now);
   void refuse_hopeless(instant now, refusals& refused);
   void plan(instant earliest);
+  void go_on(instant now, waiter_list& due, refusals& refused);
   void replace(const core::token_bucket_options& options, instant at);
   void first_bucket_changed();
   void let_all_go(instant now, waiter_list& due);
@@ -185,6 +189,7 @@ class limiter_state : public wait_queue {
   instant looked_ = instant::min();          // when reserved places were last granted
   const waiter* planned_ = nullptr;          // who the timer is for
   instant planned_at_ = instant::max();
+  instant wake_at_ = instant::max();         // when the timer wakes
   std::uint64_t plan_ = 0;
   std::uint64_t waited_ = 0;
   bool out_of_lanes_ = false;

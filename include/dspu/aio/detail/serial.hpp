@@ -6,12 +6,15 @@
 
 #include "dspu/aio/detail/asio.hpp"
 
+#include <boost/asio/io_context.hpp>
+
 namespace dspu::aio::detail {
 
 bool is_serial(const asio::any_io_executor& ex);
 
 // Whether it is the plain executor of an `io_context ctx{1}`: whatever runs on that context is serial with it.
 bool is_loop_of_one_thread(const asio::any_io_executor& ex);
+bool is_loop_of_one_thread(asio::io_context& context);
 
 // `ex` itself if it is serial, else a new strand on it.
 asio::any_io_executor make_serial(const asio::any_io_executor& ex);

@@ -29,7 +29,7 @@
 
 namespace dspu::aio::detail {
 
-class child;
+class cancel_scope;
 
 enum class entry { go, wait, refuse, answer };
 enum class next { up, again, attend };
@@ -83,12 +83,12 @@ struct call_record {
 
 // What the stages of one call share.
 struct run {
-  run(call_context c, child* me) : context(std::move(c)), self(me) {}
+  explicit run(call_context c, cancel_scope* s = nullptr) : context(std::move(c)), scope(s) {}
 
   static constexpr std::size_t nobody = std::numeric_limits<std::size_t>::max();
 
   call_context context;
-  child* self = nullptr;             // what the driver runs as, if a stage may cancel it; null: in the caller's own thread
+  cancel_scope* scope = nullptr;     // what the driver awaits in, if a stage may cancel that
   std::size_t interrupted = nobody;  // the outermost stage that has cancelled the driver and not yet been left
   bool revive = false;               // that stage has been left: the driver goes on as if it had not been cancelled
   core::instant enforced = core::instant::max();  // when the first timeout will cancel the driver
@@ -96,6 +96,18 @@ struct run {
   std::uint64_t starts = 0;          // how often the operation was begun
   std::exception_ptr refusal = nullptr;
   bool answers = false;              // set by a stage that waits: it will answer then
+
+  // The clock's reading at the latest step of the call without a wait in between: one for all stages that it passes.
+  template <class Clock>
+  core::instant now() {
+    if (read_by_ != &clock_reading<Clock>) {
+      reading_ = clock_reading<Clock>();
+      read_by_ = &clock_reading<Clock>;
+    }
+    return reading_;
+  }
+  // Time may have passed.
+  void forget_reading() { read_by_ = nullptr; }
 
   // Whether what came up is the work of a cancellation from outside of that stage: none of its business.
   bool cut_from_outside(std::size_t level) const { return cancelled || interrupted < level; }
@@ -128,6 +140,9 @@ struct run {
  private:
   void tell_observer(event_kind kind, std::string_view policy, std::string_view reason, std::string_view state,
                      std::span<const fact> facts, const std::exception_ptr& error) const;
+
+  core::instant (*read_by_)() = nullptr;
+  core::instant reading_{};
 };
 
 inline double in_seconds(duration d) { return std::chrono::duration<double>(d).count(); }
@@ -147,7 +162,7 @@ struct session_defaults {
 
 // Tells the driver what a stage may do, so that it pays only for what is there.
 struct stage_defaults {
-  static constexpr bool interrupts = false;  // cancels the driver: it runs as a child of the call
+  static constexpr bool interrupts = false;  // cancels what the driver awaits, through run::scope
   static constexpr bool reruns = false;      // goes down again: the operation's arguments are used more than once
   // Runs what is inside it as it likes, several times at once perhaps, in a coroutine of its own: instead of a session it
   // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it. All runs

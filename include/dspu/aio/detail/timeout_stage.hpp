@@ -1,9 +1,7 @@
-// The timeout's part in a pipeline: an alarm that cancels the driver, and the blame for it afterwards.
+// The timeout's part in a pipeline: an alarm that cancels what the driver awaits, and the blame for it afterwards.
 #pragma once
 
-#include "dspu/aio/detail/after.hpp"
-#include "dspu/aio/detail/alarm.hpp"
-#include "dspu/aio/detail/family.hpp"
+#include "dspu/aio/detail/cancel_scope.hpp"
 #include "dspu/aio/detail/live.hpp"
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/error.hpp"
@@ -48,19 +46,18 @@ class timeout_stage : public stage_defaults {
       }
       outer_deadline_ = r.context.deadline;
       outer_enforced_ = r.enforced;
-      const auto end = after<Clock>(duration_);
-      const auto deadline = core::instant_of(end);
+      const auto deadline = core::add_saturating(r.template now<Clock>(), duration_);
       if (deadline < r.context.deadline) r.context.deadline = deadline;
       if (deadline < r.enforced) {
         r.enforced = deadline;
-        alarm_.arm(r.self->executor(), end, [&r, level] { interrupt(r, level); });
+        limit_.plan(r, level, deadline);
       }
       return entry::go;
     }
 
     void succeed(run& r) {
       if (shadow_) return tell_in_shadow(r);
-      alarm_.disarm();
+      limit_.disarm();
       r.context.deadline = outer_deadline_;
       r.enforced = outer_enforced_;
     }
@@ -80,11 +77,28 @@ class timeout_stage : public stage_defaults {
     }
 
    private:
-    static void interrupt(run& r, std::size_t level) {
-      if (level < r.interrupted) r.interrupted = level;
-      r.context.cancelled_by = cancel_reason::timeout;
-      r.self->cancel_here(asio::cancellation_type::terminal);  // the last thing done: the call may be over after it
-    }
+    class limit final : public scope_alarm_at<Clock> {
+     public:
+      void plan(run& r, std::size_t level, core::instant end) {
+        run_ = &r;
+        level_ = level;
+        using point = typename Clock::time_point;
+        using step = typename Clock::duration;
+        this->plan_at(*r.scope, end == core::instant::max()
+                                    ? point::max()
+                                    : point{std::chrono::ceil<step>(end.time_since_epoch())});
+      }
+
+     private:
+      void ring(cancel_scope& scope) override {
+        if (level_ < run_->interrupted) run_->interrupted = level_;
+        run_->context.cancelled_by = cancel_reason::timeout;
+        scope.interrupt(asio::cancellation_type::terminal);  // the last thing done: the call may be over after it
+      }
+
+      run* run_ = nullptr;
+      std::size_t level_ = 0;
+    };
 
     void tell_in_shadow(const run& r) const {
       if (!r.observed()) return;
@@ -98,7 +112,7 @@ class timeout_stage : public stage_defaults {
     typename Clock::time_point began_{};
     core::instant outer_deadline_{};
     core::instant outer_enforced_{};
-    alarm<Clock> alarm_;
+    limit limit_;
   };
 
  private:

@@ -23,7 +23,7 @@ class verbs {
   template <class F, class... Args>
     requires operation_for<F, Args...>
   auto call_in(const call_context& outer, F fn, Args... args) {
-    return run_through(own_stage(), outer, std::move(fn), std::move(args)...);
+    return run_through(own_stage(), call_context(outer), std::move(fn), std::move(args)...);
   }
 
   // A callable like fn, each call of which goes through the policy; it refers to it.

@@ -1,7 +1,7 @@
 // The line in which suspended operations wait: FIFO, intrusive, unlinked in O(1), the same for every policy. It has a few
 // classes, each a line of its own; who uses one only uses the default.
 //
-// A waiter is one allocation that holds the completion handler. Three may want to end its wait: the policy (granted),
+// A waiter is one allocation that holds the completion handler, for an error_code or for an exception_ptr. Three may want to end its wait: the policy (granted),
 // its cancellation slot (aborted), and the shutdown of its execution context (destroyed, never called). Whoever unlinks
 // it under the queue's lock owns it from then on. It is completed by a function posted to its own executor, so that
 // handler, slot and memory are only ever touched there.
@@ -20,8 +20,10 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 
 namespace dspu::aio::detail {
 
@@ -84,6 +86,7 @@ class waiter : private queue_links, private registry_links {
   ~waiter() = default;
 
   asio::any_io_executor take_executor() { return std::move(executor_); }
+  const wait_queue& queue() const { return *queue_; }
 
  private:
   friend class wait_queue;
@@ -143,6 +146,9 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
 
   // Ends the wait of everyone with operation_aborted.
   void abort_all();
+
+  // What is told of the end of a wait in vain to those who take exceptions.
+  virtual std::exception_ptr told(error_code ec, const wait_request& request) const;
 
  protected:
   virtual ~wait_queue() = default;
@@ -233,8 +239,14 @@ class handler_waiter final : public waiter {
     auto slot = slot_of(handler_);
     if (slot.is_connected()) slot.clear();
     const auto work = take_executor();
-    Handler handler = release();
-    std::move(handler)(ec);
+    if constexpr (std::is_invocable_v<Handler&, error_code>) {
+      Handler handler = release();
+      std::move(handler)(ec);
+    } else {
+      auto error = ec ? queue().told(ec, request()) : nullptr;
+      Handler handler = release();
+      std::move(handler)(std::move(error));
+    }
   }
 
   // The slot is left alone: whoever owned it may be gone already.
