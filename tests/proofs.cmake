@@ -22,6 +22,9 @@ dspu_tests(cancellation PCH pch_aio.hpp ALSO cancellation/*.cpp DEPENDS dspu::te
 # Every pair of policies, in both orders.
 dspu_tests(composition PCH pch_aio.hpp ALSO composition/*.cpp DEPENDS dspu::testing)
 
+# Programs of their own: they count what is allocated.
+dspu_tests(allocation PCH pch_aio.hpp ALSO support/allocations.cpp DEPENDS dspu::aio)
+
 # The tests that the documentation names.
 find_program(DSPU_BASH bash)
 if(DSPU_BASH)

@@ -10,6 +10,7 @@ namespace dspu::aio {
 
 verdict overload_verdict(const outcome& o) {
   if (!o.failed()) return verdict::success;
+  if (o.code() == errc::would_exceed_deadline) return verdict::ignored;  // a policy gave up; no server was slow
   return o.code() == std::errc::timed_out || retry_after_of(o) ? verdict::failure : verdict::ignored;
 }
 

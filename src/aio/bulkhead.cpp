@@ -56,7 +56,12 @@ awaitable<void> bulkhead_stage::session::wait_in_line(const run& r) {
     throw;
   }
   held_ = true;
-  if (r.observed()) r.tell(event_kind::waited, "bulkhead", "full", {{"seconds", in_seconds(r.context.clock() - began)}});
+  if (!r.observed()) co_return;
+  const auto now = bulkhead_->places_->snapshot();
+  r.tell(event_kind::waited, "bulkhead", "full",
+         {{"seconds", in_seconds(r.context.clock() - began)},
+          {"limit", static_cast<double>(now.limit())},
+          {"waiting", static_cast<double>(now.waiting())}});
 }
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 namespace dspu::aio {
@@ -315,9 +316,8 @@ std::vector<lint_warning> lint(std::span<const stage_facts> row, const lint_opti
   for (position i = 0; i < row.size(); ++i) {
     for (const auto rule : rules) rule(in, i);
   }
-  std::ranges::stable_sort(in.found, [](const lint_warning& a, const lint_warning& b) {
-    return std::pair(a.positions.front(), -static_cast<int>(a.severity)) <
-           std::pair(b.positions.front(), -static_cast<int>(b.severity));
+  std::ranges::sort(in.found, {}, [](const lint_warning& w) {
+    return std::tuple(w.positions.front(), -static_cast<int>(w.severity), w.code, w.positions);
   });
   return std::move(in.found);
 }

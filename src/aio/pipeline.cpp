@@ -16,9 +16,8 @@ std::string describe(const std::vector<stage_facts>& stages) {
 void begin_watching(call_context& context, const watch& w, call_record& record) {
   static std::atomic<std::uint64_t> calls{0};
   context.observer = w.observer;
-  context.pipeline = w.name;
   context.record = &record;
-  context.call = calls.fetch_add(1, std::memory_order_relaxed) + 1;
+  record.number = calls.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 }  // namespace dspu::aio::detail

@@ -1,6 +1,7 @@
 #include "dspu/aio/retry.hpp"
 
 #include "dspu/aio/detail/thread_random.hpp"
+#include "dspu/aio/retry_budget.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -52,6 +53,19 @@ core::retry_decision retry_rules::decide(core::retry_machine& machine, const out
   if (v != verdict::failure) return machine.next(v, 0);
   return machine.next(v, f.random(), f.retry_after(o));
 }
+
+void budget_use::deposit() const { budget_->deposit(clock_()); }
+
+void budget_use::record_it(verdict v) const { budget_->record(v, clock_()); }
+
+bool budget_use::charge() {
+  withdrawn_ = clock_();
+  const auto answer = budget_->withdraw(withdrawn_);
+  charged_ = answer == core::withdrawal::granted;
+  return answer != core::withdrawal::refused;
+}
+
+void budget_use::refund() const { budget_->refund(withdrawn_); }
 
 awaitable<void> tell_on_retry(const retry_rules& rules, std::int64_t attempt, std::exception_ptr error) {
   std::exception_ptr thrown;

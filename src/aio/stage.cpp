@@ -15,13 +15,14 @@ bool is_aborted(const std::exception_ptr& error) {
 
 void run::tell_observer(event_kind kind, std::string_view policy, std::string_view reason, std::string_view state,
                         std::span<const fact> facts, const std::exception_ptr& error) const {
+  const auto* record = context.record;
   context.observer->on_event({.kind = kind,
-                              .pipeline = context.pipeline,
+                              .pipeline = record != nullptr ? record->pipeline : std::string_view{},
                               .policy = policy,
                               .reason = reason,
                               .state = state,
                               .at = context.clock(),
-                              .call = context.call,
+                              .call = record != nullptr ? record->number : 0,
                               .attempt = context.attempt,
                               .facts = facts,
                               .error = error});

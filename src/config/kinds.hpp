@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/hedge.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/config/detail/plan.hpp"
 #include "dspu/core/check.hpp"
@@ -166,6 +167,62 @@ struct kind<aio::throttle_options> : part_of_pipelines {
 };
 
 template <>
+struct kind<aio::adaptive_concurrency_options> : part_of_pipelines {
+  static constexpr std::string_view name = "adaptive_concurrency";
+  template <class V>
+  static void fields(V& v, aio::adaptive_concurrency_options& o, policy_plan& p) {
+    v("algorithm", o.algorithm);
+    v("initial", o.initial);
+    v("min", o.min);
+    v("max", o.max);
+    v.object("aimd", o.aimd, [](auto& a, core::aimd_options& aimd) {
+      a.ratio("backoff_ratio", aimd.backoff_ratio);
+      a("timeout", aimd.timeout);
+    });
+    v.object("vegas", o.vegas,
+             [](auto& a, core::vegas_options& vegas) { a("probe_multiplier", vegas.probe_multiplier); });
+    v.object("gradient2", o.gradient2, [](auto& a, core::gradient2_options& gradient) {
+      a("window", gradient.window);
+      a("min_samples", gradient.min_samples);
+      a("queue", gradient.queue);
+      a("tolerance", gradient.tolerance);
+      a("smoothing", gradient.smoothing);
+      a("long_window", gradient.long_window);
+    });
+    v("max_queue", o.max_queue);
+    v("shadow", o.shadow);
+    v.filter("classify", p.classify);
+  }
+  template <class V>
+  static void short_form(V& v, aio::adaptive_concurrency_options& o) {
+    v(o.algorithm);
+  }
+  static void check(const aio::adaptive_concurrency_options& o) { static_cast<void>(aio::adaptive_concurrency(o)); }
+};
+
+template <>
+struct kind<aio::hedge_options> : part_of_pipelines {
+  static constexpr std::string_view name = "hedge";
+  template <class V>
+  static void fields(V& v, aio::hedge_options& o, policy_plan& p) {
+    v("max_hedges", o.max_hedges);
+    v("delay", o.delay);
+    v("quantile", o.quantile);
+    v("min_delay", o.min_delay);
+    v("window", o.window);
+    v("min_samples", o.min_samples);
+    v("shadow", o.shadow);
+    v.filter("classify", p.classify);
+    v.budget("budget", p.budget);
+  }
+  template <class V>
+  static void short_form(V& v, aio::hedge_options& o) {
+    v(o.delay);
+  }
+  static void check(const aio::hedge_options& o) { static_cast<void>(aio::hedge(o)); }
+};
+
+template <>
 struct kind<aio::retry_budget_options> {
   static constexpr std::string_view name = "retry_budget";
   static constexpr bool in_a_row = false;
@@ -217,6 +274,10 @@ constexpr std::array<word<core::backoff_strategy>, 3> words_of(core::backoff_str
 constexpr std::array<word<core::jitter>, 4> words_of(core::jitter) {
   using enum core::jitter;
   return {{{none, "none"}, {full, "full"}, {equal, "equal"}, {decorrelated, "decorrelated"}}};
+}
+constexpr std::array<word<core::limit_algorithm>, 3> words_of(core::limit_algorithm) {
+  using enum core::limit_algorithm;
+  return {{{aimd, "aimd"}, {vegas, "vegas"}, {gradient2, "gradient2"}}};
 }
 constexpr std::array<word<core::retry_budget_kind>, 2> words_of(core::retry_budget_kind) {
   using enum core::retry_budget_kind;

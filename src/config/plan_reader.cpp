@@ -4,6 +4,7 @@
 #include "suggestion.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace dspu::config::detail {
 
@@ -21,6 +22,10 @@ bool is_kind(std::string_view name) {
 bool in_a_row(const policy_plan& p) {
   return std::visit([]<class O>(const O&) { return kind<O>::in_a_row; }, p.options);
 }
+
+// So that no file takes long to read.
+constexpr std::size_t most_names = 1000;
+constexpr std::size_t most_in_a_row = 100;
 
 class plan_reader {
  public:
@@ -60,7 +65,9 @@ class plan_reader {
     const node* n = root_.find(section);
     const std::string at = "/" + std::string(section);
     if (n == nullptr) return;
-    if (n->is != node::type::object) return value_reader(r_, *n, at).wrong("an object");
+    if (n->is != node::type::object || n->members.size() > most_names) {
+      return value_reader(r_, *n, at).wrong("an object of at most 1000 names");
+    }
     for (const auto& m : n->members) {
       if (n->find(m.key) == &m.value) what(m, at + "/" + escaped(m.key));  // duplicates have been told of
     }
@@ -69,7 +76,7 @@ class plan_reader {
   // The names that retries may refer to, wherever they are in the file.
   void find_budgets() {
     const node* n = root_.find("policies");
-    if (n == nullptr) return;
+    if (n == nullptr || n->members.size() > most_names) return;
     for (const auto& m : n->members) {
       if (m.value.find("retry_budget") != nullptr) r_.budgets.push_back(m.key);
     }
@@ -104,7 +111,9 @@ class plan_reader {
 
   void read_pipeline(const member& m, const std::string& at) {
     if (!is_name(m.key)) r_.tell(m.offset, at, "is no name: it must not be empty, nor hold blanks");
-    if (m.value.is != node::type::array) return value_reader(r_, m.value, at).wrong("a list of policies, outermost first");
+    if (m.value.is != node::type::array || m.value.items.size() > most_in_a_row) {
+      return value_reader(r_, m.value, at).wrong("a list of at most 100 policies, outermost first");
+    }
     std::vector<std::string> row;
     for (std::size_t i = 0; i < m.value.items.size(); ++i) {
       const node& n = m.value.items[i];
@@ -186,9 +195,7 @@ file_plan read_plan(std::string_view text, const std::string& source, const bind
     plan = plan_reader(r, *root).read();
   }
   if (problems.empty()) return plan;
-  std::ranges::stable_sort(problems, [](const problem& a, const problem& b) {
-    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-  });
+  std::ranges::sort(problems, {}, [](const problem& p) { return std::tie(p.line, p.column, p.pointer, p.text); });
   throw config_error(source, std::move(problems));
 }
 

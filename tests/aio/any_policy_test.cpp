@@ -2,7 +2,9 @@
 
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/fallback.hpp"
+#include "dspu/aio/hedge.hpp"
 #include "dspu/aio/lint.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
@@ -205,6 +207,71 @@ TEST(AnyPolicyDestroyed, GivesBackWhatACallHeld) {
     EXPECT_EQ(narrow.in_flight(), 1);
   }
   EXPECT_EQ(narrow.in_flight(), 0);
+}
+
+// ---- with a hedge, which runs the operation several times at once ----
+
+using hedge_m = basic_hedge<manual_clock>;
+
+TEST_F(AnyPolicy, TakesTheFirstOfHedgedAttempts) {
+  hedge_m twice{{.delay = 1s}};
+  op.hangs().returns(4, 2s);
+  EXPECT_EQ(run(timeout_m(20s) | retry_m(plain(3, 1s)) | twice | breaker | timeout_m(10s)), 4);
+  EXPECT_EQ(sim.elapsed(), 3s);
+  EXPECT_EQ(op.calls(), 2u);
+  EXPECT_EQ(op.running(), 0u);
+  EXPECT_EQ(twice.wins(), 1);
+  EXPECT_EQ(breaker.failure_count(), 0);
+}
+
+TEST_F(AnyPolicy, HedgesAnythingAnywhereInTheRow) {
+  hedge_m twice{{.delay = 1s}};
+  hedge_m again{{.delay = 3s}};
+  int calls = 0;
+  const auto text = [&](const call_context& c, std::string s) -> awaitable<std::string> {
+    ++calls;
+    const duration takes = c.hedge == 0 ? 8s : 2s;
+    co_await detail::sleep_for<manual_clock>(takes);
+    co_return s + std::to_string(c.hedge);
+  };
+  const std::string x = "x";
+  EXPECT_EQ(sim.run(any_policy(twice).call(text, x)), "x1");
+  EXPECT_EQ(sim.elapsed(), 3s);
+  EXPECT_EQ(sim.run((any_policy(twice) | again | limiter).call(text, x)), "x1");
+  const auto nothing = []() -> awaitable<void> { co_return; };
+  sim.run((any_policy(breaker) | twice).call(nothing));
+}
+
+TEST_F(AnyPolicy, RetriesWhatAllHedgedAttemptsFailedWith) {
+  hedge_m twice{{.delay = 1s}};
+  op.fails().fails().returns(6);
+  EXPECT_EQ(run(retry_m(plain(2, 1s)) | twice), 6);
+  EXPECT_EQ(op.calls(), 3u);
+  op.fails();
+  EXPECT_THROW(run(breaker | twice), scripted_failure);
+  EXPECT_EQ(breaker.failure_count(), 1);
+}
+
+TEST_F(AnyPolicy, LetsFiltersSeeHedgedResults) {
+  hedge_m twice{{.delay = 1s}};
+  int seen = 0;
+  retry_options picky = plain(3, 1s);
+  picky.classify = [&](const outcome& o) {
+    const int* value = o.get_if<int>();
+    if (value != nullptr) ++seen;
+    return value != nullptr && *value < 0 ? verdict::failure : default_verdict(o);
+  };
+  op.returns(-1).returns(2);
+  EXPECT_EQ(run(retry_m(picky) | twice), 2);
+  EXPECT_EQ(seen, 2);
+}
+
+TEST_F(AnyPolicy, RefusesToHedgeWhatCannotBe) {
+  hedge_m twice{{.delay = 1s}};
+  auto owns = [p = std::make_unique<int>(1)]() -> awaitable<int> { co_return *p; };
+  EXPECT_THROW(static_cast<void>(any_policy(twice).call(std::move(owns))), std::invalid_argument);
+  const any_policy both = fallback([](const outcome&) { return 5; }) | twice;
+  EXPECT_THROW(static_cast<void>(both.call([this] { return op(); })), std::invalid_argument);
 }
 
 struct listener : observer {

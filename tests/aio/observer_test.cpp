@@ -190,6 +190,29 @@ TEST_F(Observer, HearsOfTimeoutsAndOfTheAttemptsThatTheyCut) {
                           "call_ended timed_out seconds=5 attempts=2"));
 }
 
+TEST_F(Observer, HearsWhatABulkheadMadeWaitAndRefused) {
+  bulkhead narrow{{.limit = 1, .max_queue = 1}};
+  op.returns(1, 2s);
+  const auto p = (timeout_m(60s) | narrow).observed_by(log, "catalog");
+  const auto one = [&]() -> awaitable<void> {
+    try {
+      co_await p.call([this] { return op(); });
+    } catch (const bulkhead_full_error&) {
+    }
+  };
+  for (int i = 0; i < 3; ++i) sim.spawn(one());
+  sim.run();
+  EXPECT_THAT(log.of(event_kind::refused), ElementsAre("refused bulkhead full limit=1 waiting=1"));
+  EXPECT_THAT(log.of(event_kind::waited), ElementsAre("waited bulkhead full seconds=2 limit=1 waiting=0"));
+}
+
+TEST_F(Observer, HearsOfATimeoutThatLeavesNoTime) {
+  op.returns(1);
+  EXPECT_FALSE(run(pipe(timeout_m(0s))));
+  EXPECT_THAT(log.lines(),
+              ElementsAre("refused timeout no_time limit=0", "call_ended timed_out seconds=0 attempts=0"));
+}
+
 TEST_F(Observer, CallsACancelledCallCancelled) {
   op.hangs();
   const auto p = pipe(retry_m(plain(2, 1s))).observed_by(log, "catalog");

@@ -85,5 +85,25 @@ TEST(RetryBudgetDestroyed, GetsBackTheRetryOfAPause) {
   EXPECT_EQ(left(), 2);
 }
 
+TEST_F(RetryBudget, IsChargedByCallsOutsideOfPipelinesToo) {
+  op.fails();
+  EXPECT_THROW(run(retry_m(options(&budget))), scripted_failure);
+  EXPECT_EQ(op.calls(), 3u);
+  EXPECT_EQ(sim.elapsed(), 2s);
+  EXPECT_EQ(left(), 0);
+}
+
+TEST_F(RetryBudget, GetsBackTheRetryOfACancelledPauseOfSuchACall) {
+  op.fails();
+  const retry_m again(options(&budget));
+  const auto body = [&]() -> awaitable<void> { co_await again.call([this] { return op(); }); };
+  test::task t(sim, body());
+  sim.run_until(500ms);
+  EXPECT_EQ(left(), 1);
+  t.cancel();
+  sim.run();
+  EXPECT_EQ(left(), 2);
+}
+
 }  // namespace
 }  // namespace dspu::aio

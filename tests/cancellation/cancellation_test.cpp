@@ -6,7 +6,9 @@
 #include "dspu/aio/fallback.hpp"
 #include "dspu/aio/generator.hpp"
 #include "dspu/aio/iter_over_async.hpp"
+#include "dspu/aio/log_lines.hpp"
 #include "dspu/aio/pipeline.hpp"
+#include "dspu/aio/recorder.hpp"
 #include "dspu/aio/run_async.hpp"
 #include "dspu/aio/sync_to_async.hpp"
 
@@ -150,6 +152,20 @@ awaitable<void> any_policy_of_those(world& w) {
   };
   auto running = row.call(paid);
   co_await std::move(running);
+}
+// A static pipeline that tells all it does, through states of the breaker.
+awaitable<void> observed_pipeline(world& w) {
+  int left = 1;
+  recorder tape([](std::string_view) {});
+  log_lines log([](std::string_view) {}, {.at_least = severity::debug});
+  observers both(tape, log);
+  const auto row = (w.again_async | w.half.subject | w.tokens | basic_timeout<manual_clock>(2s)).observed_by(both, "nest");
+  const auto paid = [&w, &left] {
+    w.got(1);
+    return w.flaky(left);
+  };
+  auto running = row.call(paid);
+  co_await drop_failure(std::move(running));
 }
 awaitable<int> shielded_payment(world& w) {
   auto safe = w.scope.run(w.token());
@@ -455,6 +471,7 @@ const scenario nests[] = {
      [](world& w) { return drop_failure(pipeline(w, w.closed_async.subject, 2)); }, true},
     {"the same half-open", [](world& w) { return drop_failure(pipeline(w, w.half.subject, 1)); }},
     {"the same as an any_policy", any_policy_of_those},
+    {"the same as a pipeline that is observed", observed_pipeline},
     {"gather over those", map_pipelines},
     {"gather over shields", map_shields, false, true},
     {"gather in gather", gather_nested},

@@ -26,6 +26,8 @@ constexpr expectation when_it_succeeds[] = {
     {timeout, bulkhead, "7 at 1 s, 1 call |  | "},
     {timeout, throttle, "7 at 1 s, 1 call |  | "},
     {timeout, fallback, "7 at 1 s, 1 call |  | "},
+    {timeout, hedge, "7 at 1 s, 1 call |  | "},
+    {timeout, adaptive, "7 at 1 s, 1 call |  | "},
 
     {retry, timeout, "7 at 1 s, 1 call |  | "},
     {retry, retry, "7 at 1 s, 1 call |  | "},
@@ -34,6 +36,8 @@ constexpr expectation when_it_succeeds[] = {
     {retry, bulkhead, "7 at 1 s, 1 call |  | "},
     {retry, throttle, "7 at 1 s, 1 call |  | "},
     {retry, fallback, "7 at 1 s, 1 call |  | "},
+    {retry, hedge, "7 at 1 s, 1 call |  | "},
+    {retry, adaptive, "7 at 1 s, 1 call |  | "},
 
     {breaker, timeout, "7 at 1 s, 1 call |  | "},
     {breaker, retry, "7 at 1 s, 1 call |  | "},
@@ -42,6 +46,8 @@ constexpr expectation when_it_succeeds[] = {
     {breaker, bulkhead, "7 at 1 s, 1 call |  | "},
     {breaker, throttle, "7 at 1 s, 1 call |  | "},
     {breaker, fallback, "7 at 1 s, 1 call |  | "},
+    {breaker, hedge, "7 at 1 s, 1 call |  | "},
+    {breaker, adaptive, "7 at 1 s, 1 call |  | "},
 
     {limiter, timeout, "7 at 1 s, 1 call | 1 token | "},
     {limiter, retry, "7 at 1 s, 1 call | 1 token | "},
@@ -50,6 +56,8 @@ constexpr expectation when_it_succeeds[] = {
     {limiter, bulkhead, "7 at 1 s, 1 call | 1 token | "},
     {limiter, throttle, "7 at 1 s, 1 call | 1 token | "},
     {limiter, fallback, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, hedge, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, adaptive, "7 at 1 s, 1 call | 1 token | "},
 
     {bulkhead, timeout, "7 at 1 s, 1 call |  | "},
     {bulkhead, retry, "7 at 1 s, 1 call |  | "},
@@ -58,6 +66,8 @@ constexpr expectation when_it_succeeds[] = {
     {bulkhead, bulkhead, "7 at 1 s, 1 call |  | "},
     {bulkhead, throttle, "7 at 1 s, 1 call |  | "},
     {bulkhead, fallback, "7 at 1 s, 1 call |  | "},
+    {bulkhead, hedge, "7 at 1 s, 1 call |  | "},
+    {bulkhead, adaptive, "7 at 1 s, 1 call |  | "},
 
     {throttle, timeout, "7 at 1 s, 1 call |  | "},
     {throttle, retry, "7 at 1 s, 1 call |  | "},
@@ -66,6 +76,8 @@ constexpr expectation when_it_succeeds[] = {
     {throttle, bulkhead, "7 at 1 s, 1 call |  | "},
     {throttle, throttle, "7 at 1 s, 1 call |  | "},
     {throttle, fallback, "7 at 1 s, 1 call |  | "},
+    {throttle, hedge, "7 at 1 s, 1 call |  | "},
+    {throttle, adaptive, "7 at 1 s, 1 call |  | "},
 
     {fallback, timeout, "7 at 1 s, 1 call |  | "},
     {fallback, retry, "7 at 1 s, 1 call |  | "},
@@ -74,6 +86,28 @@ constexpr expectation when_it_succeeds[] = {
     {fallback, bulkhead, "7 at 1 s, 1 call |  | "},
     {fallback, throttle, "7 at 1 s, 1 call |  | "},
     {fallback, fallback, "7 at 1 s, 1 call |  | "},
+    {fallback, hedge, "7 at 1 s, 1 call |  | "},
+    {fallback, adaptive, "7 at 1 s, 1 call |  | "},
+
+    {hedge, timeout, "7 at 1 s, 1 call |  | "},
+    {hedge, retry, "7 at 1 s, 1 call |  | "},
+    {hedge, breaker, "7 at 1 s, 1 call |  | "},
+    {hedge, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {hedge, bulkhead, "7 at 1 s, 1 call |  | "},
+    {hedge, throttle, "7 at 1 s, 1 call |  | "},
+    {hedge, fallback, "7 at 1 s, 1 call |  | "},
+    {hedge, hedge, "7 at 1 s, 1 call |  | "},
+    {hedge, adaptive, "7 at 1 s, 1 call |  | "},
+
+    {adaptive, timeout, "7 at 1 s, 1 call |  | "},
+    {adaptive, retry, "7 at 1 s, 1 call |  | "},
+    {adaptive, breaker, "7 at 1 s, 1 call |  | "},
+    {adaptive, limiter, "7 at 1 s, 1 call |  | 1 token"},
+    {adaptive, bulkhead, "7 at 1 s, 1 call |  | "},
+    {adaptive, throttle, "7 at 1 s, 1 call |  | "},
+    {adaptive, fallback, "7 at 1 s, 1 call |  | "},
+    {adaptive, hedge, "7 at 1 s, 1 call |  | "},
+    {adaptive, adaptive, "7 at 1 s, 1 call |  | "},
 };
 
 constexpr expectation when_it_fails[] = {
@@ -84,6 +118,8 @@ constexpr expectation when_it_fails[] = {
     {timeout, bulkhead, "failed at 1 s, 1 call |  | "},
     {timeout, throttle, "failed at 1 s, 1 call |  | 50 %"},
     {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {timeout, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {timeout, adaptive, "failed at 1 s, 1 call |  | "},
 
     {retry, timeout, "failed at 5 s, 3 calls | 2 charges | "},
     {retry, retry, "failed at 17 s, 9 calls | 2 charges | 6 charges"},
@@ -92,6 +128,8 @@ constexpr expectation when_it_fails[] = {
     {retry, bulkhead, "failed at 5 s, 3 calls | 2 charges | "},
     {retry, throttle, "failed at 5 s, 3 calls | 2 charges | 75 %"},
     {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {retry, hedge, "failed at 8 s, 6 calls | 5 charges | 3 hedges"},
+    {retry, adaptive, "failed at 5 s, 3 calls | 2 charges | "},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "failed at 5 s, 3 calls | 1 failure | 2 charges"},
@@ -100,6 +138,8 @@ constexpr expectation when_it_fails[] = {
     {breaker, bulkhead, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, throttle, "failed at 1 s, 1 call | 1 failure | 50 %"},
     {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {breaker, hedge, "failed at 2 s, 2 calls | 1 failure | 1 hedge"},
+    {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
 
     {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
     {limiter, retry, "failed at 5 s, 3 calls | 1 token | 2 charges"},
@@ -108,6 +148,8 @@ constexpr expectation when_it_fails[] = {
     {limiter, bulkhead, "failed at 1 s, 1 call | 1 token | "},
     {limiter, throttle, "failed at 1 s, 1 call | 1 token | 50 %"},
     {limiter, fallback, "99 at 1 s, 1 call | 1 token | 1 fall"},
+    {limiter, hedge, "failed at 2 s, 2 calls | 1 token | 1 hedge"},
+    {limiter, adaptive, "failed at 1 s, 1 call | 1 token | "},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "failed at 5 s, 3 calls |  | 2 charges"},
@@ -116,6 +158,8 @@ constexpr expectation when_it_fails[] = {
     {bulkhead, bulkhead, "failed at 1 s, 1 call |  | "},
     {bulkhead, throttle, "failed at 1 s, 1 call |  | 50 %"},
     {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {bulkhead, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "failed at 5 s, 3 calls | 50 % | 2 charges"},
@@ -124,6 +168,8 @@ constexpr expectation when_it_fails[] = {
     {throttle, bulkhead, "failed at 1 s, 1 call | 50 % | "},
     {throttle, throttle, "failed at 1 s, 1 call | 50 % | 50 %"},
     {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {throttle, hedge, "failed at 2 s, 2 calls | 50 % | 1 hedge"},
+    {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "99 at 5 s, 3 calls | 1 fall | 2 charges"},
@@ -132,6 +178,28 @@ constexpr expectation when_it_fails[] = {
     {fallback, bulkhead, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, throttle, "99 at 1 s, 1 call | 1 fall | 50 %"},
     {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {fallback, hedge, "99 at 2 s, 2 calls | 1 fall | 1 hedge"},
+    {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
+
+    {hedge, timeout, "failed at 2 s, 2 calls | 1 hedge | "},
+    {hedge, retry, "failed at 8 s, 6 calls | 1 hedge | 4 charges"},
+    {hedge, breaker, "failed at 2 s, 2 calls | 1 hedge | 2 failures"},
+    {hedge, limiter, "failed at 2 s, 2 calls | 1 hedge | 2 tokens"},
+    {hedge, bulkhead, "failed at 2 s, 2 calls | 1 hedge | "},
+    {hedge, throttle, "failed at 2 s, 2 calls | 1 hedge | 67 %"},
+    {hedge, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {hedge, hedge, "failed at 4 s, 4 calls | 1 hedge | 2 hedges"},
+    {hedge, adaptive, "failed at 2 s, 2 calls | 1 hedge | "},
+
+    {adaptive, timeout, "failed at 1 s, 1 call |  | "},
+    {adaptive, retry, "failed at 5 s, 3 calls |  | 2 charges"},
+    {adaptive, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {adaptive, limiter, "failed at 1 s, 1 call |  | 1 token"},
+    {adaptive, bulkhead, "failed at 1 s, 1 call |  | "},
+    {adaptive, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {adaptive, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {adaptive, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
 };
 
 constexpr expectation when_it_fails_once[] = {
@@ -142,6 +210,8 @@ constexpr expectation when_it_fails_once[] = {
     {timeout, bulkhead, "failed at 1 s, 1 call |  | "},
     {timeout, throttle, "failed at 1 s, 1 call |  | 50 %"},
     {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {timeout, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {timeout, adaptive, "failed at 1 s, 1 call |  | "},
 
     {retry, timeout, "7 at 3 s, 2 calls | 1 charge | "},
     {retry, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -150,6 +220,8 @@ constexpr expectation when_it_fails_once[] = {
     {retry, bulkhead, "7 at 3 s, 2 calls | 1 charge | "},
     {retry, throttle, "7 at 3 s, 2 calls | 1 charge | 33 %"},
     {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {retry, hedge, "7 at 2 s, 2 calls | 1 charge | 1 hedge"},
+    {retry, adaptive, "7 at 3 s, 2 calls | 1 charge | "},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -158,6 +230,8 @@ constexpr expectation when_it_fails_once[] = {
     {breaker, bulkhead, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, throttle, "failed at 1 s, 1 call | 1 failure | 50 %"},
     {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {breaker, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
 
     {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
     {limiter, retry, "7 at 3 s, 2 calls | 1 token | 1 charge"},
@@ -166,6 +240,8 @@ constexpr expectation when_it_fails_once[] = {
     {limiter, bulkhead, "failed at 1 s, 1 call | 1 token | "},
     {limiter, throttle, "failed at 1 s, 1 call | 1 token | 50 %"},
     {limiter, fallback, "99 at 1 s, 1 call | 1 token | 1 fall"},
+    {limiter, hedge, "7 at 2 s, 2 calls | 1 token | 1 hedge"},
+    {limiter, adaptive, "failed at 1 s, 1 call | 1 token | "},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -174,6 +250,8 @@ constexpr expectation when_it_fails_once[] = {
     {bulkhead, bulkhead, "failed at 1 s, 1 call |  | "},
     {bulkhead, throttle, "failed at 1 s, 1 call |  | 50 %"},
     {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {bulkhead, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -182,6 +260,8 @@ constexpr expectation when_it_fails_once[] = {
     {throttle, bulkhead, "failed at 1 s, 1 call | 50 % | "},
     {throttle, throttle, "failed at 1 s, 1 call | 50 % | 50 %"},
     {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {throttle, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -190,6 +270,28 @@ constexpr expectation when_it_fails_once[] = {
     {fallback, bulkhead, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, throttle, "99 at 1 s, 1 call | 1 fall | 50 %"},
     {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {fallback, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
+
+    {hedge, timeout, "7 at 2 s, 2 calls | 1 hedge | "},
+    {hedge, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {hedge, breaker, "7 at 2 s, 2 calls | 1 hedge | "},
+    {hedge, limiter, "7 at 2 s, 2 calls | 1 hedge | 2 tokens"},
+    {hedge, bulkhead, "7 at 2 s, 2 calls | 1 hedge | "},
+    {hedge, throttle, "7 at 2 s, 2 calls | 1 hedge | 33 %"},
+    {hedge, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {hedge, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {hedge, adaptive, "7 at 2 s, 2 calls | 1 hedge | "},
+
+    {adaptive, timeout, "failed at 1 s, 1 call |  | "},
+    {adaptive, retry, "7 at 3 s, 2 calls |  | 1 charge"},
+    {adaptive, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {adaptive, limiter, "failed at 1 s, 1 call |  | 1 token"},
+    {adaptive, bulkhead, "failed at 1 s, 1 call |  | "},
+    {adaptive, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {adaptive, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {adaptive, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
+    {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
 };
 
 constexpr expectation when_it_hangs[] = {
@@ -200,6 +302,8 @@ constexpr expectation when_it_hangs[] = {
     {timeout, bulkhead, "timed out at 10 s, 1 call |  | "},
     {timeout, throttle, "timed out at 10 s, 1 call |  | "},
     {timeout, fallback, "timed out at 10 s, 1 call |  | "},
+    {timeout, hedge, "timed out at 10 s, 2 calls |  | 1 hedge"},
+    {timeout, adaptive, "timed out at 10 s, 1 call |  | "},
 
     {retry, timeout, "timed out at 32 s, 3 calls | 2 charges | "},
 
@@ -212,6 +316,10 @@ constexpr expectation when_it_hangs[] = {
     {throttle, timeout, "timed out at 10 s, 1 call | 50 % | "},
 
     {fallback, timeout, "99 at 10 s, 1 call | 1 fall | "},
+
+    {hedge, timeout, "timed out at 13 s, 2 calls | 1 hedge | "},
+
+    {adaptive, timeout, "timed out at 10 s, 1 call | limit 9 | "},
 };
 
 constexpr expectation when_the_caller_gives_up[] = {
@@ -222,6 +330,8 @@ constexpr expectation when_the_caller_gives_up[] = {
     {timeout, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
     {timeout, throttle, "cancelled at 0.5 s, 1 call |  | "},
     {timeout, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, adaptive, "cancelled at 0.5 s, 1 call |  | "},
 
     {retry, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {retry, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -230,6 +340,8 @@ constexpr expectation when_the_caller_gives_up[] = {
     {retry, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
     {retry, throttle, "cancelled at 0.5 s, 1 call |  | "},
     {retry, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, adaptive, "cancelled at 0.5 s, 1 call |  | "},
 
     {breaker, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -238,6 +350,8 @@ constexpr expectation when_the_caller_gives_up[] = {
     {breaker, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, throttle, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, adaptive, "cancelled at 0.5 s, 1 call |  | "},
 
     {limiter, timeout, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, retry, "cancelled at 0.5 s, 1 call | 1 token | "},
@@ -246,6 +360,8 @@ constexpr expectation when_the_caller_gives_up[] = {
     {limiter, bulkhead, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, throttle, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, fallback, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, hedge, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, adaptive, "cancelled at 0.5 s, 1 call | 1 token | "},
 
     {bulkhead, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -254,6 +370,8 @@ constexpr expectation when_the_caller_gives_up[] = {
     {bulkhead, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, throttle, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, adaptive, "cancelled at 0.5 s, 1 call |  | "},
 
     {throttle, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -262,6 +380,8 @@ constexpr expectation when_the_caller_gives_up[] = {
     {throttle, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, throttle, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, adaptive, "cancelled at 0.5 s, 1 call |  | "},
 
     {fallback, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -270,36 +390,75 @@ constexpr expectation when_the_caller_gives_up[] = {
     {fallback, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, throttle, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+
+    {hedge, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {hedge, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+
+    {adaptive, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {adaptive, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, adaptive, "cancelled at 0.5 s, 1 call |  | "},
 };
 
 constexpr expectation when_the_caller_quits_a_line[] = {
     {timeout, retry, "cancelled at 1.5 s, 1 call |  | "},
     {timeout, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {timeout, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {timeout, adaptive, "cancelled at 1.5 s |  | 1 call"},
 
     {retry, retry, "cancelled at 1.5 s, 1 call |  | "},
     {retry, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {retry, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {retry, adaptive, "cancelled at 1.5 s |  | 1 call"},
 
     {breaker, retry, "cancelled at 1.5 s, 1 call |  | "},
     {breaker, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {breaker, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {breaker, adaptive, "cancelled at 1.5 s |  | 1 call"},
 
     {limiter, retry, "cancelled at 1.5 s, 1 call | 1 token | "},
     {limiter, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {limiter, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {limiter, adaptive, "cancelled at 1.5 s |  | 1 call"},
 
     {bulkhead, retry, "cancelled at 1.5 s, 1 call |  | "},
     {bulkhead, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {bulkhead, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {bulkhead, adaptive, "cancelled at 1.5 s |  | 1 call"},
 
     {throttle, retry, "cancelled at 1.5 s, 1 call |  | "},
     {throttle, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {throttle, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {throttle, adaptive, "cancelled at 1.5 s |  | 1 call"},
 
     {fallback, retry, "cancelled at 1.5 s, 1 call |  | "},
     {fallback, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {fallback, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {fallback, adaptive, "cancelled at 1.5 s |  | 1 call"},
+
+    {hedge, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {hedge, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {hedge, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {hedge, adaptive, "cancelled at 1.5 s |  | 1 call"},
+
+    {adaptive, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {adaptive, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {adaptive, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {adaptive, adaptive, "cancelled at 1.5 s |  | 1 call"},
 };
 
 constexpr expectation when_the_inner_refuses[] = {
@@ -308,42 +467,63 @@ constexpr expectation when_the_inner_refuses[] = {
     {timeout, limiter, "no time at 0 s |  | 5 tokens"},
     {timeout, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {timeout, throttle, "throttled at 0 s |  | 67 %"},
+    {timeout, adaptive, "bulkhead full at 0 s |  | 1 call"},
 
     {retry, timeout, "timed out at 2 s | 2 charges | "},
     {retry, breaker, "circuit open at 2 s | 2 charges | isolated"},
     {retry, limiter, "queue full at 2 s | 2 charges | 5 tokens"},
     {retry, bulkhead, "bulkhead full at 2 s | 2 charges | 1 call"},
     {retry, throttle, "throttled at 2 s | 2 charges | 80 %"},
+    {retry, adaptive, "bulkhead full at 2 s | 2 charges | 1 call"},
 
     {breaker, timeout, "timed out at 0 s |  | "},
     {breaker, breaker, "circuit open at 0 s |  | isolated"},
     {breaker, limiter, "queue full at 0 s |  | 5 tokens"},
     {breaker, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {breaker, throttle, "throttled at 0 s |  | 67 %"},
+    {breaker, adaptive, "bulkhead full at 0 s |  | 1 call"},
 
     {limiter, timeout, "timed out at 0 s |  | "},
     {limiter, breaker, "circuit open at 0 s |  | isolated"},
     {limiter, limiter, "queue full at 0 s |  | 5 tokens"},
     {limiter, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {limiter, throttle, "throttled at 0 s |  | 67 %"},
+    {limiter, adaptive, "bulkhead full at 0 s |  | 1 call"},
 
     {bulkhead, timeout, "timed out at 0 s |  | "},
     {bulkhead, breaker, "circuit open at 0 s |  | isolated"},
     {bulkhead, limiter, "queue full at 0 s |  | 5 tokens"},
     {bulkhead, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {bulkhead, throttle, "throttled at 0 s |  | 67 %"},
+    {bulkhead, adaptive, "bulkhead full at 0 s |  | 1 call"},
 
     {throttle, timeout, "timed out at 0 s |  | "},
     {throttle, breaker, "circuit open at 0 s |  | isolated"},
     {throttle, limiter, "queue full at 0 s |  | 5 tokens"},
     {throttle, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {throttle, throttle, "throttled at 0 s |  | 67 %"},
+    {throttle, adaptive, "bulkhead full at 0 s |  | 1 call"},
 
     {fallback, timeout, "99 at 0 s | 1 fall | "},
     {fallback, breaker, "99 at 0 s | 1 fall | isolated"},
     {fallback, limiter, "99 at 0 s | 1 fall | 5 tokens"},
     {fallback, bulkhead, "99 at 0 s | 1 fall | 1 call"},
     {fallback, throttle, "99 at 0 s | 1 fall | 67 %"},
+    {fallback, adaptive, "99 at 0 s | 1 fall | 1 call"},
+
+    {hedge, timeout, "timed out at 0 s | 1 hedge | "},
+    {hedge, breaker, "circuit open at 0 s | 1 hedge | isolated"},
+    {hedge, limiter, "queue full at 0 s | 1 hedge | 5 tokens"},
+    {hedge, bulkhead, "bulkhead full at 0 s | 1 hedge | 1 call"},
+    {hedge, throttle, "throttled at 0 s | 1 hedge | 75 %"},
+    {hedge, adaptive, "bulkhead full at 0 s | 1 hedge | 1 call"},
+
+    {adaptive, timeout, "timed out at 0 s |  | "},
+    {adaptive, breaker, "circuit open at 0 s |  | isolated"},
+    {adaptive, limiter, "queue full at 0 s |  | 5 tokens"},
+    {adaptive, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {adaptive, throttle, "throttled at 0 s |  | 67 %"},
+    {adaptive, adaptive, "bulkhead full at 0 s |  | 1 call"},
 };
 
 constexpr expectation when_the_outer_refuses[] = {
@@ -354,6 +534,8 @@ constexpr expectation when_the_outer_refuses[] = {
     {timeout, bulkhead, "timed out at 0 s |  | "},
     {timeout, throttle, "timed out at 0 s |  | "},
     {timeout, fallback, "timed out at 0 s |  | "},
+    {timeout, hedge, "timed out at 0 s |  | "},
+    {timeout, adaptive, "timed out at 0 s |  | "},
 
     {breaker, timeout, "circuit open at 0 s | isolated | "},
     {breaker, retry, "circuit open at 0 s | isolated | "},
@@ -362,6 +544,8 @@ constexpr expectation when_the_outer_refuses[] = {
     {breaker, bulkhead, "circuit open at 0 s | isolated | "},
     {breaker, throttle, "circuit open at 0 s | isolated | "},
     {breaker, fallback, "circuit open at 0 s | isolated | "},
+    {breaker, hedge, "circuit open at 0 s | isolated | "},
+    {breaker, adaptive, "circuit open at 0 s | isolated | "},
 
     {limiter, timeout, "queue full at 0 s | 5 tokens | "},
     {limiter, retry, "queue full at 0 s | 5 tokens | "},
@@ -370,6 +554,8 @@ constexpr expectation when_the_outer_refuses[] = {
     {limiter, bulkhead, "queue full at 0 s | 5 tokens | "},
     {limiter, throttle, "queue full at 0 s | 5 tokens | "},
     {limiter, fallback, "queue full at 0 s | 5 tokens | "},
+    {limiter, hedge, "queue full at 0 s | 5 tokens | "},
+    {limiter, adaptive, "queue full at 0 s | 5 tokens | "},
 
     {bulkhead, timeout, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, retry, "bulkhead full at 0 s | 1 call | "},
@@ -378,6 +564,8 @@ constexpr expectation when_the_outer_refuses[] = {
     {bulkhead, bulkhead, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, throttle, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, fallback, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, hedge, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, adaptive, "bulkhead full at 0 s | 1 call | "},
 
     {throttle, timeout, "throttled at 0 s | 67 % | "},
     {throttle, retry, "throttled at 0 s | 67 % | "},
@@ -386,6 +574,18 @@ constexpr expectation when_the_outer_refuses[] = {
     {throttle, bulkhead, "throttled at 0 s | 67 % | "},
     {throttle, throttle, "throttled at 0 s | 67 % | "},
     {throttle, fallback, "throttled at 0 s | 67 % | "},
+    {throttle, hedge, "throttled at 0 s | 67 % | "},
+    {throttle, adaptive, "throttled at 0 s | 67 % | "},
+
+    {adaptive, timeout, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, retry, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, breaker, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, limiter, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, bulkhead, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, throttle, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, fallback, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, hedge, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, adaptive, "bulkhead full at 0 s | 1 call | "},
 };
 
 constexpr expectation with_little_time[] = {
@@ -396,6 +596,8 @@ constexpr expectation with_little_time[] = {
     {timeout, bulkhead, "failed at 1 s, 1 call |  | "},
     {timeout, throttle, "failed at 1 s, 1 call |  | 50 %"},
     {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {timeout, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {timeout, adaptive, "failed at 1 s, 1 call |  | "},
 
     {retry, timeout, "no time at 1 s, 1 call |  | "},
     {retry, retry, "no time at 1 s, 1 call |  | "},
@@ -404,6 +606,8 @@ constexpr expectation with_little_time[] = {
     {retry, bulkhead, "no time at 1 s, 1 call |  | "},
     {retry, throttle, "no time at 1 s, 1 call |  | 50 %"},
     {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {retry, hedge, "no time at 2 s, 2 calls | 1 charge | 1 hedge"},
+    {retry, adaptive, "no time at 1 s, 1 call |  | "},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "no time at 1 s, 1 call | 1 failure | "},
@@ -412,6 +616,8 @@ constexpr expectation with_little_time[] = {
     {breaker, bulkhead, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, throttle, "failed at 1 s, 1 call | 1 failure | 50 %"},
     {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {breaker, hedge, "failed at 2 s, 2 calls | 1 failure | 1 hedge"},
+    {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
 
     {limiter, timeout, "no time at 0 s | 5 tokens | "},
     {limiter, retry, "no time at 0 s | 5 tokens | "},
@@ -420,6 +626,8 @@ constexpr expectation with_little_time[] = {
     {limiter, bulkhead, "no time at 0 s | 5 tokens | "},
     {limiter, throttle, "no time at 0 s | 5 tokens | "},
     {limiter, fallback, "no time at 0 s | 5 tokens | "},
+    {limiter, hedge, "no time at 0 s | 5 tokens | "},
+    {limiter, adaptive, "no time at 0 s | 5 tokens | "},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "no time at 1 s, 1 call |  | "},
@@ -428,6 +636,8 @@ constexpr expectation with_little_time[] = {
     {bulkhead, bulkhead, "failed at 1 s, 1 call |  | "},
     {bulkhead, throttle, "failed at 1 s, 1 call |  | 50 %"},
     {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {bulkhead, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "no time at 1 s, 1 call | 50 % | "},
@@ -436,6 +646,8 @@ constexpr expectation with_little_time[] = {
     {throttle, bulkhead, "failed at 1 s, 1 call | 50 % | "},
     {throttle, throttle, "failed at 1 s, 1 call | 50 % | 50 %"},
     {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {throttle, hedge, "failed at 2 s, 2 calls | 50 % | 1 hedge"},
+    {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "99 at 1 s, 1 call | 1 fall | "},
@@ -444,6 +656,28 @@ constexpr expectation with_little_time[] = {
     {fallback, bulkhead, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, throttle, "99 at 1 s, 1 call | 1 fall | 50 %"},
     {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {fallback, hedge, "99 at 2 s, 2 calls | 1 fall | 1 hedge"},
+    {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
+
+    {hedge, timeout, "failed at 2 s, 2 calls | 1 hedge | "},
+    {hedge, retry, "no time at 2 s, 2 calls | 1 hedge | "},
+    {hedge, breaker, "failed at 2 s, 2 calls | 1 hedge | 2 failures"},
+    {hedge, limiter, "no time at 0 s | 1 hedge | 5 tokens"},
+    {hedge, bulkhead, "failed at 2 s, 2 calls | 1 hedge | "},
+    {hedge, throttle, "failed at 2 s, 2 calls | 1 hedge | 67 %"},
+    {hedge, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {hedge, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {hedge, adaptive, "failed at 2 s, 2 calls | 1 hedge | "},
+
+    {adaptive, timeout, "failed at 1 s, 1 call |  | "},
+    {adaptive, retry, "no time at 1 s, 1 call |  | "},
+    {adaptive, breaker, "failed at 1 s, 1 call |  | 1 failure"},
+    {adaptive, limiter, "no time at 0 s |  | 5 tokens"},
+    {adaptive, bulkhead, "failed at 1 s, 1 call |  | "},
+    {adaptive, throttle, "failed at 1 s, 1 call |  | 50 %"},
+    {adaptive, fallback, "99 at 1 s, 1 call |  | 1 fall"},
+    {adaptive, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
+    {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
 };
 
 // Every pair to which the scenario applies must be in the table, once.

@@ -2,8 +2,7 @@
 
 namespace dspu::aio::composition {
 
-row around_the_others(kind outer) {
-  if (outer == kind::bulkhead) return row_of<kind::bulkhead>();
+row around_throttle_and_fallback(kind outer) {
   return outer == kind::throttle ? row_of<kind::throttle>() : row_of<kind::fallback>();
 }
 

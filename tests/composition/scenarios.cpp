@@ -4,17 +4,23 @@ namespace dspu::aio::composition {
 
 namespace {
 
-bool waits(kind k) { return k == kind::retry || k == kind::limiter || k == kind::bulkhead; }
-bool refuses_at_will(kind k) { return k != kind::retry && k != kind::fallback; }
+bool waits(kind k) {
+  return k == kind::retry || k == kind::limiter || k == kind::bulkhead || k == kind::adaptive;
+}
+bool refuses_at_will(kind k) { return k != kind::retry && k != kind::fallback && k != kind::hedge; }
 
 awaitable<int> hang(script& op) { return op(); }
 
 // Until it is let go, a call is in it.
 struct occupied {
-  occupied(simulator& sim, bulkhead& b) : task(sim, run(b, op.hangs())) { sim.run_until(sim.elapsed()); }
-  static awaitable<void> run(bulkhead& b, script& op) {
+  template <class Policy>
+  occupied(simulator& sim, Policy& p) : task(sim, run(p, op.hangs())) {
+    sim.run_until(sim.elapsed());
+  }
+  template <class Policy>
+  static awaitable<void> run(Policy& p, script& op) {
     const auto forever = [&op] { return hang(op); };
-    co_await b.call(forever);
+    co_await p.call(forever);
   }
   script op;
   test::task task;
@@ -24,6 +30,9 @@ struct occupied {
 void with_room_to_wait(policies& p) {
   p.limiter.reconfigure({.rate = 1, .per = 5s, .capacity = policies::capacity, .wake_interval = 0ns});
   p.places.reconfigure({.limit = 1, .max_queue = 1});
+  auto options = p.width.options();
+  options.max_queue = 1;
+  p.width.reconfigure(options);
 }
 
 // Lets nobody through from now on.
@@ -51,8 +60,15 @@ std::unique_ptr<occupied> close(simulator& sim, policies& p, kind k) {
       p.drawn = 0;
       break;
     }
+    case kind::adaptive: {
+      auto options = p.width.options();
+      options.initial = options.max = 1;
+      p.width.reconfigure(options);
+      return std::make_unique<occupied>(sim, p.width);
+    }
     case kind::retry:
     case kind::fallback:
+    case kind::hedge:
       break;
   }
   return nullptr;

@@ -31,8 +31,8 @@ std::string word_for(const std::exception_ptr& error) {
 }  // namespace
 
 const char* name_of(kind k) {
-  constexpr const char* names[kinds] = {"timeout",  "retry",    "breaker", "limiter",
-                                        "bulkhead", "throttle", "fallback"};
+  constexpr const char* names[kinds] = {"timeout",  "retry",    "breaker", "limiter", "bulkhead",
+                                        "throttle", "fallback", "hedge",   "adaptive"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -56,6 +56,12 @@ std::string policies::report(kind k) {
     }
     case kind::fallback:
       return some(falls, "fall");
+    case kind::hedge:
+      return some(twice.hedges(), "hedge");
+    case kind::adaptive: {
+      const auto inside = some(width.in_flight(), "call");
+      return width.limit() == limit || !inside.empty() ? inside : "limit " + std::to_string(width.limit());
+    }
   }
   return "";
 }
@@ -69,9 +75,12 @@ start pair_of(kind around, kind inside) {
     case kind::breaker:
     case kind::limiter:
       return around_breaker_and_limiter(around)[at];
-    case kind::bulkhead:
     case kind::throttle:
     case kind::fallback:
+      return around_throttle_and_fallback(around)[at];
+    case kind::bulkhead:
+    case kind::hedge:
+    case kind::adaptive:
       break;
   }
   return around_the_others(around)[at];

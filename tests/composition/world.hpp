@@ -1,9 +1,11 @@
 // Two sets of policies, of which a pair is tried: one from the outer set around one of the inner set.
 #pragma once
 
+#include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/fallback.hpp"
+#include "dspu/aio/hedge.hpp"
 #include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
@@ -26,8 +28,8 @@ using testing::manual_clock;
 using testing::script;
 using testing::simulator;
 
-enum class kind { timeout, retry, breaker, limiter, bulkhead, throttle, fallback };
-inline constexpr std::size_t kinds = 7;
+enum class kind { timeout, retry, breaker, limiter, bulkhead, throttle, fallback, hedge, adaptive };
+inline constexpr std::size_t kinds = 9;
 const char* name_of(kind k);
 
 // One of each, so set that what they do shows in virtual time.
@@ -49,6 +51,10 @@ struct policies {
   bulkhead places{{.limit = 1, .max_queue = 0}};
   double drawn = 0.95;  // refuses nobody: no probability is above 0.9
   basic_throttle<manual_clock> throttle{{.k = 1, .min_requests = 0, .random = [this] { return drawn; }}};
+  basic_hedge<manual_clock> twice{{.delay = 3s}};
+  static constexpr std::int64_t limit = 10;
+  basic_adaptive_concurrency<manual_clock> width{
+      {.algorithm = limit_algorithm::aimd, .initial = limit, .min = 1, .max = limit}};
   int falls = 0;
   fallback<std::function<int(const outcome&)>> instead{[this](const outcome&) {
     ++falls;
@@ -58,7 +64,10 @@ struct policies {
   // What it has done or counted: "2 failures", "1 token"; empty if nothing.
   std::string report(kind k);
   // Whether nothing of a call is left in it.
-  bool at_rest() { return limiter.waiters() == 0 && places.in_flight() == 0 && places.waiting() == 0; }
+  bool at_rest() {
+    return limiter.waiters() == 0 && places.in_flight() == 0 && places.waiting() == 0 &&
+           width.in_flight() == 0 && width.waiting() == 0;
+  }
 };
 
 struct world {
@@ -94,6 +103,8 @@ auto& pick(policies& p) {
   if constexpr (K == kind::bulkhead) return p.places;
   if constexpr (K == kind::throttle) return p.throttle;
   if constexpr (K == kind::fallback) return p.instead;
+  if constexpr (K == kind::hedge) return p.twice;
+  if constexpr (K == kind::adaptive) return p.width;
 }
 
 // The pairs with one kind outside, in the order of the kinds inside; each is compiled in a file of its own.
@@ -116,6 +127,7 @@ row row_of() {
 
 row around_timeout_and_retry(kind outer);
 row around_breaker_and_limiter(kind outer);
+row around_throttle_and_fallback(kind outer);
 row around_the_others(kind outer);
 
 }  // namespace dspu::aio::composition

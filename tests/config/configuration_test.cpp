@@ -117,7 +117,7 @@ const mistake mistakes[] = {
     {"{} x", "1:4  is not JSON: extra data"},
     {"[]", "1:1  is []; must be an object with \"policies\" and \"pipelines\""},
     {R"({"polices": {}})", R"(1:2 /polices no such key; did you mean "policies"?)"},
-    {R"({"policies": 3})", "1:14 /policies is 3; must be an object"},
+    {R"({"policies": 3})", "1:14 /policies is 3; must be an object of at most 1000 names"},
     {R"({"policies": {"a": {"retry": {}}, "a": {"retry": {}}}})", "1:35 /policies/a is there twice"},
     {R"({"policies": {"a": {"retry": {"jitter": "none", "jitter": "full"}}}})",
      "1:49 /policies/a/retry/jitter is there twice"},
@@ -174,7 +174,7 @@ const mistake mistakes[] = {
     {R"({"policies": {"a": {"throttle": {"window": "1ms"}}}})",
      R"(1:44 /policies/a/throttle/window is "1ms"; must be 1 s to 24 h)"},
     // pipelines
-    {R"({"pipelines": {"a": {}}})", "1:21 /pipelines/a is {}; must be a list of policies, outermost first"},
+    {R"({"pipelines": {"a": {}}})", "1:21 /pipelines/a is {}; must be a list of at most 100 policies, outermost first"},
     {R"({"pipelines": {"a": ["b"]}})",
      R"(1:22 /pipelines/a/0 is "b"; must be the name of a policy in /policies; there are none)"},
     {R"({"pipelines": {"a": ["retry"]}})",
@@ -229,8 +229,18 @@ TEST(Configuration, RefusesWhatIsTooLongOrTooDeep) {
   EXPECT_THAT(wrong_with(std::string(100, '[')), ElementsAre(HasSubstr("is not JSON")));
 }
 
+TEST(Configuration, RefusesMoreThanItCanReadQuickly) {
+  std::string names;
+  for (int i = 0; i < 1001; ++i) names += (i > 0 ? ",\"" : "\"") + std::to_string(i) + R"(":{"retry":3})";
+  EXPECT_THAT(wrong_with("{\"policies\":{" + names + "}}"), ElementsAre(HasSubstr("at most 1000 names")));
+  std::string row;
+  for (int i = 0; i < 101; ++i) row += i > 0 ? ",\"retry 3\"" : "\"retry 3\"";
+  EXPECT_THAT(wrong_with("{\"pipelines\":{\"p\":[" + row + "]}}"), ElementsAre(HasSubstr("at most 100 policies")));
+}
+
 TEST(Configuration, ReadsFiles) {
   const std::string path = ::testing::TempDir() + "/dspu_configuration_test.json";
+  std::remove(path.c_str());
   EXPECT_THROW(configuration::from_file(path), config_error);
   std::ofstream(path) << shop;
   auto config = configuration::from_file(path);
@@ -392,6 +402,22 @@ TEST(Configuration, ChargesTheBudgetThatARetryNames) {
   op.fails();
   EXPECT_THROW(sim.run(config.live("p").call([&] { return op(); })), scripted_failure);
   EXPECT_EQ(op.calls(), 1u);
+}
+
+TEST(Configuration, HedgesAndAdapts) {
+  testing::simulator sim;
+  configuration_m config(R"({"policies": {"twice": {"hedge": "1s"}, "width": {"adaptive_concurrency": "aimd"}},
+                             "pipelines": {"p": ["timeout 30s", "twice", "width"]}})");
+  script op;
+  op.hangs().returns(5);
+  EXPECT_EQ(sim.run(config.live("p").call([&] { return op(); })), 5);
+  EXPECT_EQ(sim.elapsed(), 1s);
+  EXPECT_EQ(config.policy<aio::basic_hedge<manual_clock>>("twice")->wins(), 1);
+  EXPECT_THAT(config.update(R"({"policies": {"twice": {"hedge": "2s"}, "width": {"adaptive_concurrency": "vegas"}}})"),
+              UnorderedElementsAre(change{"twice", change::kind::changed_in_place},
+                                   change{"width", change::kind::changed_in_place},
+                                   change{"p timeout 1", change::kind::removed}));
+  EXPECT_EQ(config.policy<aio::basic_hedge<manual_clock>>("twice")->options().delay, 2s);
 }
 
 // ---- writing ----

@@ -1,5 +1,6 @@
 #include "dspu/testing/replay.hpp"
 
+#include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/recorder.hpp"
@@ -185,6 +186,13 @@ TEST_F(Replay, CancelsWhatItsCallerCancelled) {
   const auto again = replay(sim, recorded, aio::pipe(plain(3, 1s)));
   ASSERT_EQ(again.trace.calls.size(), 2u);
   EXPECT_EQ(again.trace.calls[1], recorded.calls[0]);
+}
+
+TEST_F(Replay, TakesAPipelineChosenAtRunTime) {
+  const auto recorded = record_an_outage(sim);
+  breaker_m breaker{{.failure_threshold = 6, .timeout = 10s}};
+  const aio::any_policy chosen = timeout_m(20s) | deaf(3, 1s) | breaker | timeout_m(2s);
+  EXPECT_EQ(aio::to_text(replay(sim, recorded, chosen).trace), aio::to_text(recorded));
 }
 
 TEST_F(Replay, KeepsWhatWasIgnored) {

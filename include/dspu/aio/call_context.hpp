@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
-#include <string_view>
 
 namespace dspu::aio {
 
@@ -48,12 +47,9 @@ struct call_context {
   std::exception_ptr last_error = nullptr;
   // Charged for every attempt beyond the first, unless a retry has a budget of its own. Null: no limit.
   retry_budget* budget = nullptr;
-  // Told of every decision, under the pipeline's name. Null: nobody.
+  // Told of every decision. Null: nobody.
   aio::observer* observer = nullptr;
-  std::string_view pipeline = {};
-  // Tells the calls of one observer apart.
-  std::uint64_t call = 0;
-  // What is kept of the call for the observer.
+  // What the observer is told of the call itself, if the pipeline has a name.
   detail::call_record* record = nullptr;
   // The policies' clock.
   core::instant (*clock)() = clock_reading<std::chrono::steady_clock>;

@@ -50,7 +50,7 @@ struct lint_options {
   lint_severity at_least = lint_severity::note;
 };
 
-// In the order of the row, then of severity. Empty: nothing is wrong that can be seen from here.
+// In the order of the row, then of severity, then of code. Empty: nothing is wrong that can be seen from here.
 std::vector<lint_warning> lint(std::span<const stage_facts> row, const lint_options& options = {});
 
 // Of a pipeline, or an any_policy.

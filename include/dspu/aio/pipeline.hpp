@@ -54,7 +54,7 @@ void begin_watching(call_context& context, const watch& w, call_record& record);
 // Keeps the name of a pipeline that may be gone before the call is over, and tells of its end.
 template <class T, class Held, class F, class... Args>
 awaitable<T> watched(std::shared_ptr<const watch> w, call_context context, Held stages, F fn, Args... args) {
-  call_record record{w->judge};
+  call_record record{w->name, w->judge};
   begin_watching(context, *w, record);
   auto running = run_through(std::move(stages), context, std::move(fn), std::move(args)...);
   const run r(std::move(context), nullptr);

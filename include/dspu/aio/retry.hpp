@@ -13,6 +13,7 @@
 // a call on a temporary keeps what it needs.
 #pragma once
 
+#include "dspu/aio/call_context.hpp"
 #include "dspu/aio/callback.hpp"
 #include "dspu/aio/detail/live.hpp"
 #include "dspu/aio/detail/sleep.hpp"
@@ -98,6 +99,37 @@ class retry_rules {
   const retry_options functions_;
 };
 
+// What one call owes a budget; nothing if that is null. A retry that is paid for and does not begin is refunded.
+class budget_use {
+ public:
+  budget_use(retry_budget* budget, core::instant (*clock)()) : budget_(budget), clock_(clock) {
+    if (budget_ != nullptr) deposit();
+  }
+  budget_use(const budget_use&) = delete;
+  budget_use& operator=(const budget_use&) = delete;
+  ~budget_use() {
+    if (charged_) refund();
+  }
+
+  void record(verdict v) const {
+    if (budget_ != nullptr) record_it(v);
+  }
+  // Whether there may be another attempt: charges for it.
+  bool allows() { return budget_ == nullptr || charge(); }
+  void begun() { charged_ = false; }
+
+ private:
+  void deposit() const;
+  void record_it(verdict v) const;
+  bool charge();
+  void refund() const;
+
+  retry_budget* budget_;
+  core::instant (*clock_)();
+  core::instant withdrawn_{};
+  bool charged_ = false;
+};
+
 // Tells on_retry and pauses. Throws: callback_error; cancelled_error.
 template <class Clock>
 awaitable<void> pause(const retry_rules& rules, std::int64_t attempt, duration delay, std::exception_ptr error);
@@ -106,7 +138,9 @@ template <class Clock, class T, class Keep, class F, class... Args>
 awaitable<T> retrying(const retry_rules& rules, [[maybe_unused]] Keep keep, F fn, Args... args) {
   const retry_numbers& numbers = rules.numbers();
   core::retry_machine machine(numbers.plan);
+  budget_use budget(rules.functions().budget, clock_reading<Clock>);
   for (;;) {
+    budget.begun();
     result_slot<T> result;
     try {
       if constexpr (std::is_void_v<T>) {
@@ -118,13 +152,17 @@ awaitable<T> retrying(const retry_rules& rules, [[maybe_unused]] Keep keep, F fn
     } catch (...) {
       result.fail(std::current_exception());
     }
-    if (is_plain_success(result, rules.functions().classify)) co_return result.take();
+    if (is_plain_success(result, rules.functions().classify)) {
+      budget.record(verdict::success);
+      co_return result.take();
+    }
 
     const auto attempt = machine.attempt();
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return result.take();
     const auto decision = rules.decide(machine, outcome_of(result));
-    if (!decision.again || numbers.shadow) co_return result.take();
+    budget.record(decision.judged());
+    if (!decision.again || numbers.shadow || !budget.allows()) co_return result.take();
     co_await pause<Clock>(rules, attempt, decision.delay, result.error());
   }
 }

@@ -182,7 +182,8 @@ std::vector<change> basic_configuration<Clock>::update(std::string_view text) {
   }
 
   // Then what cannot fail: the options have been checked.
-  for (const auto& name : in_place) maker::become(made.at(name), plan.policies.at(name));
+  const maker changing(functions_, made);
+  for (const auto& name : in_place) changing.become(made.at(name), plan.policies.at(name));
   for (auto& [newest, row] : rows) newest->set(std::move(row));
   std::swap(made_, made);
   plan_ = std::move(plan);

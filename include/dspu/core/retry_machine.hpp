@@ -39,6 +39,12 @@ struct retry_decision {
   bool again;
   retry_reason reason;
   duration delay{0};  // meaningful if `again`
+
+  // The verdict that it was made on.
+  constexpr verdict judged() const {
+    if (reason == retry_reason::succeeded) return verdict::success;
+    return reason == retry_reason::not_retryable ? verdict::ignored : verdict::failure;
+  }
 };
 
 class retry_machine {

@@ -85,15 +85,22 @@ using replayed_pipeline =
 replay_result replay(simulator& sim, const aio::trace& recorded, const replayed_pipeline& pipeline,
                      const replay_options& options);
 
+// As far as the type tells.
+template <class Pipeline>
+inline constexpr bool in_virtual_time = true;
+template <class... Stages>
+inline constexpr bool in_virtual_time<aio::pipeline<Stages...>> =
+    std::is_same_v<typename decltype(aio::detail::first_clock<Stages...>())::type, manual_clock>;
+
 }  // namespace detail
 
+// `pipeline` is a pipeline or an any_policy.
 // Throws: std::invalid_argument naming the option, its value and its range, or where the trace holds calls,
 // but no attempt to go by, or times beyond 100 years; simulation_stuck if a call can never end.
-template <class... Stages>
-replay_result replay(simulator& sim, const aio::trace& recorded, const aio::pipeline<Stages...>& pipeline,
+template <class Pipeline>
+replay_result replay(simulator& sim, const aio::trace& recorded, const Pipeline& pipeline,
                      const replay_options& options = {}) {
-  using clock = typename decltype(aio::detail::first_clock<Stages...>())::type;
-  static_assert(std::is_same_v<clock, manual_clock>,
+  static_assert(detail::in_virtual_time<Pipeline>,
                 "a replay takes place in virtual time: it needs a policy of testing::manual_clock");
   const auto start = [&pipeline](aio::observer& o, const std::string& name, detail::replayed_operation op) {
     return pipeline.observed_by(o, name, replayed_verdict).call(std::move(op));

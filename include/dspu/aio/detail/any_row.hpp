@@ -8,7 +8,9 @@
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/stage_facts.hpp"
 
+#include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <tuple>
@@ -19,8 +21,48 @@
 
 namespace dspu::aio::detail {
 
+// A value of any type: what comes through a policy that runs its operation several times at once.
+class any_result {
+ public:
+  template <class T>
+  static any_result of(result_slot<T> slot) {
+    return any_result(std::make_unique<held<T>>(std::move(slot)));
+  }
+  outcome view() const { return held_->view(); }
+  // Requires: it holds a T.
+  template <class T>
+  T take() {
+    return static_cast<held<T>&>(*held_).slot.take();
+  }
+
+ private:
+  struct holder {
+    virtual ~holder() = default;
+    virtual outcome view() = 0;
+  };
+  template <class T>
+  struct held final : holder {
+    explicit held(result_slot<T> s) : slot(std::move(s)) {}
+    outcome view() override { return outcome_of(slot); }
+    result_slot<T> slot;
+  };
+  explicit any_result(std::unique_ptr<holder> h) : held_(std::move(h)) {}
+
+  std::unique_ptr<holder> held_;
+};
+
+template <>
+inline constexpr bool may_hold_failure<any_result> = true;
+// Policies see the value that is in it.
+inline outcome outcome_of(result_slot<any_result>& result) {
+  return result.has_value() ? result.value().view() : outcome(result.error());
+}
+
+// Gives one run of an operation. Copies are independent.
+using any_start = std::function<awaitable<any_result>(const call_context&)>;
+
 struct stage_table {
-  std::size_t size;   // of a session
+  std::size_t size;  // of a session
   bool interrupts;
   const std::type_info* gives;  // the only type of result that it can deal with; null: any
   core::instant (*clock)();     // null: it has none
@@ -34,6 +76,8 @@ struct stage_table {
   void (*succeed)(void* session, run&);
   next (*leave)(void* session, run&, std::size_t level, ending);
   awaitable<void> (*attend)(void* session, run&, ending);
+  // Of those that surround, which have no sessions; else null.
+  awaitable<any_result> (*surround)(const void* stage, const call_context&, any_start);
 };
 
 template <class Stage>
@@ -57,7 +101,6 @@ constexpr auto own_clock() -> core::instant (*)() {
 template <class Stage>
 struct table_of {
   using session = typename Stage::session;
-  static_assert(!Stage::surrounds, "this policy runs its operation in a coroutine of its own; it cannot be in an any_policy");
   static_assert(!Stage::looks_at_arguments, "this policy depends on the arguments of a call; it cannot be in an any_policy");
   static_assert(alignof(session) <= alignof(std::max_align_t));
 
@@ -78,6 +121,32 @@ struct table_of {
       [](void* p, run& r) { as(p).succeed(r); },
       [](void* p, run& r, std::size_t level, ending e) { return as(p).leave(r, level, e); },
       [](void* p, run& r, ending e) -> awaitable<void> { return as(p).attend(r, e); },
+      nullptr,
+  };
+};
+
+template <class Stage>
+  requires Stage::surrounds
+struct table_of<Stage> {
+  static constexpr stage_table value{
+      .size = 0,
+      .interrupts = false,
+      .gives = only_type<Stage>(),
+      .clock = own_clock<Stage>(),
+      .facts = [](const void* stage) { return static_cast<const Stage*>(stage)->facts(); },
+      .begin = nullptr,
+      .end = nullptr,
+      .enter = nullptr,
+      .wait = nullptr,
+      .answer = nullptr,
+      .plain = nullptr,
+      .succeed = nullptr,
+      .leave = nullptr,
+      .attend = nullptr,
+      .surround =
+          [](const void* stage, const call_context& context, any_start start) {
+            return static_cast<const Stage*>(stage)->template surround<any_result>(context, std::move(start));
+          },
   };
 };
 
@@ -100,12 +169,17 @@ class any_row {
 
   const std::vector<element>& elements() const { return elements_; }
   std::size_t block_size() const { return block_size_; }
-  bool interrupts() const { return interrupts_; }
+  bool interrupts() const { return interrupts(0, elements_.size()); }
+  bool interrupts(std::size_t from, std::size_t to) const;
+  // Where the first stage is, from there on, that surrounds; the size if there is none.
+  std::size_t next_that_surrounds(std::size_t from) const;
+  bool surrounds() const { return surrounds_; }
   // Of the first stage that has one.
   auto clock() const -> core::instant (*)() { return clock_; }
   std::vector<stage_facts> facts() const;
   // Throws: std::invalid_argument if a stage cannot deal with results of that type.
   void require(const std::type_info& result) const;
+  [[noreturn]] void refuse_what_cannot_be_copied() const;
 
  private:
   void add(std::shared_ptr<const void> stage, const stage_table& table);
@@ -113,25 +187,28 @@ class any_row {
   std::vector<element> elements_;
   std::vector<std::shared_ptr<const void>> kept_;
   std::size_t block_size_ = 0;
-  bool interrupts_ = false;
+  bool surrounds_ = false;
   bool picky_ = false;
   core::instant (*clock_)() = nullptr;
 };
 
-// What a call has in the place of a tuple of stages.
+// What a call has in the place of a tuple of stages: some of a row.
 struct any_held : stage_defaults {
   using clock_type = void;
   static constexpr bool reruns = true;  // perhaps: so arguments are referred to, never moved from
 
-  explicit any_held(std::shared_ptr<const any_row> r) : row(std::move(r)) {}
+  explicit any_held(std::shared_ptr<const any_row> r) : any_held(r, 0, r->elements().size()) {}
+  any_held(std::shared_ptr<const any_row> r, std::size_t f, std::size_t t) : row(std::move(r)), from(f), to(t) {}
 
   std::shared_ptr<const any_row> row;
+  std::size_t from;
+  std::size_t to;
 };
 
 // The sessions of one call; see session_stack.
 class any_stack {
  public:
-  explicit any_stack(const any_row& row);
+  any_stack(const any_row& row, std::size_t from, std::size_t to);
   any_stack(const any_stack&) = delete;
   any_stack& operator=(const any_stack&) = delete;
   ~any_stack();
@@ -149,19 +226,50 @@ class any_stack {
  private:
   const stage_table& table(std::size_t i) const { return *row_.elements()[i].table; }
   void* session(std::size_t i) const { return block_ + row_.elements()[i].offset; }
-  std::size_t size() const { return row_.elements().size(); }
-  void end(std::size_t count) noexcept;
+  void end(std::size_t begun) noexcept;
 
   const any_row& row_;
+  const std::size_t from_;
+  const std::size_t to_;
   std::byte* block_;
-  std::size_t depth_ = 0;
+  std::size_t depth_;  // those from from_ to it are entered
 };
 
 template <>
 class session_stack<any_held> : public any_stack {
  public:
-  explicit session_stack(const std::tuple<any_held>& held) : any_stack(*std::get<0>(held).row) {}
+  explicit session_stack(const std::tuple<any_held>& held) : session_stack(std::get<0>(held)) {}
+
+ private:
+  explicit session_stack(const any_held& h) : any_stack(*h.row, h.from, h.to) {}
 };
+
+// Runs an operation through the stages from there on, whatever they are.
+awaitable<any_result> run_erased(std::shared_ptr<const any_row> row, std::size_t from, call_context context,
+                                 any_start operation);
+
+template <class T, class F, class... Args>
+awaitable<any_result> run_boxed(call_context context, F fn, Args... args) {
+  result_slot<T> result;
+  auto op = invoke_operation(context, fn, args...);
+  if constexpr (std::is_void_v<T>) {
+    co_await std::move(op);
+    result.emplace();
+  } else {
+    result.emplace(co_await std::move(op));
+  }
+  co_return any_result::of(std::move(result));
+}
+
+template <class T, class F, class... Args>
+awaitable<T> run_unboxed(std::shared_ptr<const any_row> row, call_context context, F fn, Args... args) {
+  any_start operation = [fn = std::move(fn), ... args = std::move(args)](const call_context& c) {
+    return run_boxed<T>(c, fn, args...);
+  };
+  auto running = run_erased(std::move(row), 0, std::move(context), std::move(operation));
+  auto result = co_await std::move(running);
+  co_return result.template take<T>();
+}
 
 // Runs fn(args…), or fn(context, args…), through the row, as run_through() does through a tuple of stages.
 template <class F, class... Args>
@@ -169,6 +277,13 @@ auto run_through(std::shared_ptr<const any_row> row, call_context context, F fn,
   using T = operation_result_t<F, Args&...>;
   row->require(typeid(T));
   if (row->clock() != nullptr) context.clock = row->clock();
+  if (row->surrounds()) {
+    if constexpr (std::copy_constructible<F> && (std::copy_constructible<Args> && ...)) {
+      return run_unboxed<T>(std::move(row), std::move(context), std::move(fn), std::move(args)...);
+    } else {
+      row->refuse_what_cannot_be_copied();
+    }
+  }
   const bool apart = row->interrupts();
   std::tuple<any_held> held(any_held(std::move(row)));
   if (apart) return drive_apart<T>(std::move(held), std::move(context), std::move(fn), std::move(args)...);

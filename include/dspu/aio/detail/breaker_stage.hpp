@@ -51,9 +51,7 @@ class breaker_stage : public stage_defaults {
       const auto v = not_ours ? verdict::ignored : state().judge(came_to);
       const auto stay_away = state().retry_after(v, came_to);
       if (r.observed()) {
-        std::optional<breaker_change> change;
-        permit_->settle(v, stay_away, &change);
-        if (change) tell_of_change(r, *change);
+        settle_and_tell(r, v, stay_away);
       } else {
         permit_->settle(v, stay_away);
       }
@@ -63,7 +61,13 @@ class breaker_stage : public stage_defaults {
 
    private:
     breaker_state& state() const { return breaker_->state_; }
-    void ask_and_tell(const run& r) {
+    // Out of line: calls that nobody observes do not carry what these keep.
+    [[gnu::noinline]] void settle_and_tell(const run& r, verdict v, std::optional<duration> stay_away) {
+      std::optional<breaker_change> change;
+      permit_->settle(v, stay_away, &change);
+      if (change) tell_of_change(r, *change);
+    }
+    [[gnu::noinline]] void ask_and_tell(const run& r) {
       std::optional<breaker_change> change;
       permit_.emplace(breaker_->admit(&change));
       if (change) tell_of_change(r, *change);
@@ -71,7 +75,7 @@ class breaker_stage : public stage_defaults {
         tell_of_refusal(r, event_kind::shadowed, breaker_->statistics(), std::nullopt);
       }
     }
-    std::exception_ptr refusal(const run& r) const {
+    [[gnu::noinline]] std::exception_ptr refusal(const run& r) const {
       auto error = std::make_exception_ptr(state().refusal(permit_->retry_after()));
       if (r.observed()) {
         tell_of_refusal(r, event_kind::refused, breaker_->statistics(), permit_->retry_after(), error);

@@ -95,6 +95,7 @@ class breaker_state {
   static constexpr std::uint64_t timed_bit = 8;
   static constexpr int word_shift = 4;
 
+  [[gnu::noinline]] entry enter_with_lock(core::instant now, std::optional<breaker_change>* change);
   void note(std::optional<core::circuit_transition> t);
   void report(const std::optional<core::circuit_transition>& t, core::instant now,
               std::optional<breaker_change>* to) const;

@@ -153,12 +153,6 @@ inline bool is_cancelled(const asio::cancellation_state& state) {
   return state.cancelled() != asio::cancellation_type::none;
 }
 
-// What is kept of a call that somebody is told of.
-struct call_record {
-  const classifier& judge;
-  std::atomic<std::int64_t> attempts{0};  // several may end at once
-};
-
 void tell_of_attempt(const run& r, ending e, core::instant began);
 // Requires: r.context.record.
 void tell_of_call(const run& r, ending e, core::instant began);

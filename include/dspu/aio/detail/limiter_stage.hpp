@@ -46,7 +46,7 @@ class limiter_stage : public stage_defaults {
     }
 
    private:
-    bool take_and_tell(const run& r) {
+    [[gnu::noinline]] bool take_and_tell(const run& r) {
       const auto now = limiter_->now();
       const auto ready = limiter_->state_->take_as_shadow(1, now, r.context.deadline);
       if (ready > now) {

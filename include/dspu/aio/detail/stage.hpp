@@ -16,6 +16,7 @@
 #include "dspu/aio/observer.hpp"
 #include "dspu/aio/outcome.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -23,6 +24,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace dspu::aio::detail {
@@ -69,6 +71,14 @@ class ending {
 
   void* slot_;
   const operations* type_;
+};
+
+// What is kept of a call that somebody is told of; apart, so that the others do not carry it.
+struct call_record {
+  std::string_view pipeline;
+  const classifier& judge;
+  std::uint64_t number = 0;               // tells the calls of one observer apart
+  std::atomic<std::int64_t> attempts{0};  // several may end at once
 };
 
 // What the stages of one call share.

@@ -42,7 +42,10 @@ class timeout_stage : public stage_defaults {
         began_ = Clock::now();
         return entry::go;
       }
-      if (duration_ <= duration{0}) return r.refuse(std::make_exception_ptr(async_timeout_error(duration_)));
+      if (duration_ <= duration{0}) {
+        r.tell(event_kind::refused, "timeout", "no_time", {{"limit", in_seconds(duration_)}});
+        return r.refuse(std::make_exception_ptr(async_timeout_error(duration_)));
+      }
       outer_deadline_ = r.context.deadline;
       outer_enforced_ = r.enforced;
       const auto end = after<Clock>(duration_);

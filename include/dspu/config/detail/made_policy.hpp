@@ -1,9 +1,11 @@
 // What is made of the options of a file: policies, and what a pipeline needs of them.
 #pragma once
 
+#include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
+#include "dspu/aio/hedge.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/retry_budget.hpp"
@@ -42,6 +44,14 @@ struct policy_with<aio::throttle_options, Clock> {
   using type = aio::basic_throttle<Clock>;
 };
 template <class Clock>
+struct policy_with<aio::adaptive_concurrency_options, Clock> {
+  using type = aio::basic_adaptive_concurrency<Clock>;
+};
+template <class Clock>
+struct policy_with<aio::hedge_options, Clock> {
+  using type = aio::basic_hedge<Clock>;
+};
+template <class Clock>
 struct policy_with<aio::retry_budget_options, Clock> {
   using type = aio::retry_budget;
 };
@@ -64,16 +74,17 @@ class maker {
     return std::visit([&](const auto& options) { return make(plan, with_functions(plan, options)); }, plan.options);
   }
 
-  // Whether a policy that was made by `was` can be changed to the other plan, keeping its state.
+  // Whether a policy that was made by `was` can be changed to the other plan, keeping its state. What it refers to stays.
   static bool can_become(const policy_plan& was, const policy_plan& now) {
-    if (was.options.index() != now.options.index() || was.classify != now.classify) return false;
+    if (was.options.index() != now.options.index() || was.classify != now.classify || was.budget != now.budget) return false;
     return std::visit([]<class Options>(const Options&) { return changes_in_place<Options>; }, now.options);
   }
-  static void become(made_policy& policy, const policy_plan& now) {
+  void become(made_policy& policy, const policy_plan& now) const {
     std::visit(
         [&]<class Options>(const Options& options) {
           if constexpr (changes_in_place<Options>) {
-            static_cast<typename policy_with<Options, Clock>::type*>(policy.object.get())->reconfigure(options);
+            static_cast<typename policy_with<Options, Clock>::type*>(policy.object.get())
+                ->reconfigure(with_functions(now, options));
           }
         },
         now.options);
@@ -89,19 +100,20 @@ class maker {
   made_policy make(const policy_plan& plan, const aio::timeout_options& o) const {
     return {.plan = plan, .part = aio::basic_timeout<Clock>(o)};
   }
-  made_policy make(const policy_plan& plan, aio::retry_options o) const {
-    if (plan.budget.empty()) return {.plan = plan, .part = aio::basic_retry<Clock>(std::move(o))};
-    const auto& budget = made_.at(plan.budget).object;
-    o.budget = static_cast<aio::retry_budget*>(budget.get());
-    return {.plan = plan, .part = aio::any_policy(aio::basic_retry<Clock>(std::move(o))).keeping(budget)};
+  made_policy make(const policy_plan& plan, const aio::retry_options& o) const {
+    return {.plan = plan, .part = keeping_budget(plan, aio::basic_retry<Clock>(o))};
   }
   template <class Options>
   made_policy make(const policy_plan& plan, const Options& o) const {
     using type = typename policy_with<Options, Clock>::type;
     auto object = std::make_shared<type>(o);
     made_policy made{.plan = plan, .object = object, .type = &typeid(type)};
-    if constexpr (aio::detail::composable<type&>) made.part = aio::any_policy(*object).keeping(object);
+    if constexpr (aio::detail::composable<type&>) made.part = keeping_budget(plan, *object).keeping(object);
     return made;
+  }
+
+  aio::any_policy keeping_budget(const policy_plan& plan, aio::any_policy part) const {
+    return plan.budget.empty() ? part : part.keeping(made_.at(plan.budget).object);
   }
 
   template <class Options>
@@ -110,6 +122,9 @@ class maker {
       o.classify = plan.classify.empty() ? functions_.classify : functions_.classifiers.at(plan.classify);
     }
     if constexpr (requires { o.retry_after; }) o.retry_after = functions_.retry_after;
+    if constexpr (requires { o.budget; }) {
+      if (!plan.budget.empty()) o.budget = static_cast<aio::retry_budget*>(made_.at(plan.budget).object.get());
+    }
     return o;
   }
 

@@ -1,8 +1,10 @@
 // What a configuration file says, read and checked, before anything is made of it.
 #pragma once
 
+#include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker_options.hpp"
+#include "dspu/aio/hedge_options.hpp"
 #include "dspu/aio/rate_limiter_options.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/retry_budget.hpp"
@@ -23,7 +25,8 @@ namespace dspu::config::detail {
 // detail/made_policy.hpp.
 using policy_options =
     std::variant<aio::timeout_options, aio::retry_options, aio::circuit_breaker_options, aio::rate_limiter_options,
-                 aio::bulkhead_options, aio::throttle_options, aio::retry_budget_options>;
+                 aio::bulkhead_options, aio::throttle_options, aio::adaptive_concurrency_options, aio::hedge_options,
+                 aio::retry_budget_options>;
 
 struct policy_plan {
   policy_options options;
