@@ -1,6 +1,7 @@
 // Real threads on every policy object, with cancellations from the right strands, for the thread sanitizer
 // and for the promises that hold whatever the schedule: counts add up, everything ends, each coroutine stays
 // on its own strand.
+#include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
 #include "dspu/aio/hedge.hpp"
@@ -9,6 +10,7 @@
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
 #include "dspu/aio/shield.hpp"
+#include "dspu/aio/single_flight.hpp"
 #include "dspu/aio/timeout.hpp"
 #include "dspu/core/random.hpp"
 
@@ -440,6 +442,88 @@ TEST(KeyedStressWallClock, ComesToRestWithEveryKeyAsNewOrCounted) {
   });
   for (int i = 0; i < 100; ++i) EXPECT_NE(all.get("new " + std::to_string(i)).key(), "others");
   EXPECT_EQ(all.size(), 8U);
+}
+
+TEST(AdaptiveConcurrencyStressWallClock, GivesEveryPlaceBack) {
+  adaptive_concurrency width({.algorithm = limit_algorithm::vegas, .initial = 4, .max = 64, .max_queue = 10'000});
+  const auto p = width | timeout(1ms);
+  std::atomic<bool> over{false};
+  std::thread changer([&] {
+    for (int i = 0; !over; ++i) {
+      width.reconfigure({.algorithm = i % 2 == 0 ? limit_algorithm::aimd : limit_algorithm::gradient2,
+                         .max = 40 + i % 20,
+                         .gradient2 = {.window = 100us},
+                         .max_queue = 10'000,
+                         .shadow = i % 7 == 0});
+      std::this_thread::sleep_for(100us);
+    }
+  });
+  storm s(4);
+  for (int i = 0; i < 2000; ++i) {
+    const auto op = [i] { return hops(i % 40, i % 5 == 0); };
+    s.start(s.new_strand(), drop(p.call(op)));
+  }
+  s.wait();
+  over = true;
+  changer.join();
+  EXPECT_EQ(width.in_flight(), 0);
+  EXPECT_EQ(width.waiting(), 0);
+  EXPECT_GE(width.limit(), 1);
+}
+
+TEST(SingleFlightStressWallClock, LeavesNoRunBehindWhoeverLeavesWhen) {
+  single_flight<int, std::vector<int>> once;
+  std::atomic<int> running{0};
+  const auto fly = [&](int i) -> awaitable<void> {
+    const auto op = [&running, i]() -> awaitable<std::vector<int>> {
+      auto counted = hops_counted(running, 5 + i % 20, i % 9 == 0);
+      const int n = co_await std::move(counted);
+      co_return std::vector<int>(static_cast<std::size_t>(n), n);
+    };
+    const auto result = co_await once.call(i % 5, op);
+    if (result.empty() || static_cast<std::size_t>(result.front()) != result.size()) std::abort();
+  };
+  storm s(2);
+  for (int i = 0; i < 2000; ++i) s.start(s.new_strand(), fly(i));
+  s.wait();
+  EXPECT_EQ(running, 0);
+  EXPECT_EQ(once.in_flight(), 0U);
+
+  asio::thread_pool pool(pool_threads);
+  const auto swallow = [](std::exception_ptr) {};
+  for (int i = 0; i < 1000; ++i) {
+    auto bounded = run_with_timeout(fly(i), std::chrono::microseconds{20 + i});
+    asio::co_spawn(pool, std::move(bounded), swallow);
+    asio::co_spawn(pool, fly(i), swallow);
+  }
+  pool.wait();
+  EXPECT_EQ(running, 0);
+  EXPECT_EQ(once.in_flight(), 0U);
+}
+
+TEST(SingleFlightStressWallClock, SurvivesItsContexts) {
+  single_flight<int, int> once;
+  std::atomic<int> running{0};
+  const auto fly = [&](int key) -> awaitable<void> {
+    const auto op = [&running] { return hops_counted(running, 1000, false); };
+    co_await once.call(key, op);
+  };
+  for (int round = 0; round < 30; ++round) {
+    asio::thread_pool survivor(1);
+    std::atomic<int> got{0};
+    {
+      asio::thread_pool doomed(2);
+      for (int i = 0; i < 8; ++i) asio::co_spawn(doomed, fly(i % 2), asio::detached);
+      for (int i = 0; i < 4; ++i) {
+        asio::co_spawn(survivor, fly(i % 2), [&got](std::exception_ptr e) { got += e ? 0 : 1; });
+      }
+      doomed.stop();
+    }
+    survivor.wait();
+    EXPECT_EQ(got, 4) << "who waited on another context has run its own";
+  }
+  EXPECT_EQ(running, 0);
+  EXPECT_EQ(once.in_flight(), 0U);
 }
 
 TEST(PipelineStressWallClock, ComesToRestWithEverythingConserved) {
