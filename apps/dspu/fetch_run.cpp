@@ -18,22 +18,22 @@ using std::chrono::nanoseconds;
 
 constexpr std::uint64_t problems_shown = 10;
 
-http_client_options client_options(const fetch_options& options, std::size_t idle) {
+http_client_options client_options(const fetch_options& options, std::size_t connections) {
   http_client_options client;
   client.connect_timeout = options.connect_timeout;
   client.insecure = options.insecure;
   client.cacert = options.cacert;
   client.proxy = options.proxy;
   client.max_body = options.max_body;
-  client.max_idle = idle;
-  client.max_idle_per_origin = std::min<std::size_t>(idle, options.host_concurrency);
+  client.max_connections = connections;
+  client.max_idle_per_origin = static_cast<std::size_t>(options.host_concurrency);
   return client;
 }
 
 // Lowers -j to what the system allows, and says so.
 connection_budget budget_for(const fetch_options& options, console& out) {
   const std::size_t limit = raise_descriptor_limit();
-  const connection_budget budget = fit_connections(limit, options.concurrency);
+  const connection_budget budget = fit_connections(limit, options.concurrency, !options.save.empty());
   if (budget.concurrency < options.concurrency) {
     out.say("dspu fetch: warning: only " + std::to_string(limit) +
             " files may be open (ulimit -n); --concurrency is " + std::to_string(budget.concurrency) +
@@ -76,7 +76,7 @@ fetch_run::fetch_run(const fetch_options& options)
       output_(options),
       signals_(loop_, SIGINT, SIGTERM),
       ticker_(loop_),
-      client_(loop_.get_executor(), client_options(options, budget_.idle)),
+      client_(loop_.get_executor(), client_options(options, budget_.connections)),
       engine_(loop_.get_executor(), limited(options, budget_), source(), client_, *this) {
   if (!options.summary_json.empty()) summary_json_.emplace(line_writer::truncate(options.summary_json));
 }
