@@ -15,7 +15,6 @@ namespace dspu::app {
 namespace {
 
 constexpr std::size_t longest_stem = 150;
-constexpr std::string_view part_suffix = ".part";
 
 bool is_safe(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
@@ -39,8 +38,8 @@ std::string body_file_name(std::uint64_t n, std::string_view url) {
   return number + "-" + stem;
 }
 
-kept_body::kept_body(std::string path, std::optional<std::uint64_t> inline_limit)
-    : path_(std::move(path)), inline_limit_(inline_limit) {}
+kept_body::kept_body(std::string path, std::optional<std::uint64_t> inline_limit, std::string part_suffix)
+    : path_(std::move(path)), part_(path_ + std::move(part_suffix)), inline_limit_(inline_limit) {}
 
 kept_body::~kept_body() { discard(); }
 
@@ -48,9 +47,8 @@ void kept_body::begin(const http_response&) {
   discard();
   if (inline_limit_) text_.emplace();
   if (path_.empty()) return;
-  const std::string part = path_ + std::string(part_suffix);
-  file_ = file_descriptor(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file_) throw io_failure("cannot write " + part, errno);
+  file_ = file_descriptor(::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file_) throw io_failure("cannot write " + part_, errno);
 }
 
 void kept_body::write(std::span<const char> bytes) {
@@ -63,7 +61,7 @@ void kept_body::write(std::span<const char> bytes) {
   while (file_ && !bytes.empty()) {
     const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw io_failure("cannot write " + path_ + std::string(part_suffix), errno);
+    if (count < 0) throw io_failure("cannot write " + part_, errno);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
 }
@@ -71,15 +69,14 @@ void kept_body::write(std::span<const char> bytes) {
 void kept_body::finish() {
   if (!file_) return;
   file_.reset();
-  const std::string part = path_ + std::string(part_suffix);
-  if (std::rename(part.c_str(), path_.c_str()) != 0) throw io_failure("cannot rename " + part, errno);
+  if (std::rename(part_.c_str(), path_.c_str()) != 0) throw io_failure("cannot rename " + part_, errno);
   finished_file_ = path_;
 }
 
 void kept_body::discard() {
   if (file_) {
     file_.reset();
-    ::unlink((path_ + std::string(part_suffix)).c_str());
+    ::unlink(part_.c_str());
   }
   text_.reset();
   omitted_ = false;
@@ -95,12 +92,13 @@ body_store::body_store(body_options options) : options_(std::move(options)) {
   if (error) throw io_failure("cannot make directory " + options_.directory, error.value());
 }
 
-std::unique_ptr<kept_body> body_store::open(std::uint64_t n, std::string_view url) const {
+std::unique_ptr<kept_body> body_store::open(std::uint64_t n, std::string_view url, std::int64_t hedge) const {
   std::string path;
   if (!options_.directory.empty()) {
     path = (std::filesystem::path(options_.directory) / body_file_name(n, url)).string();
   }
-  return std::make_unique<kept_body>(std::move(path), options_.inline_limit);
+  std::string suffix = hedge == 0 ? ".part" : ".part" + std::to_string(hedge);
+  return std::make_unique<kept_body>(std::move(path), options_.inline_limit, std::move(suffix));
 }
 
 }  // namespace dspu::app

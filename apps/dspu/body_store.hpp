@@ -25,8 +25,8 @@ std::string body_file_name(std::uint64_t n, std::string_view url);
 // written beside its final name and renamed when it is whole; one that never becomes whole is removed.
 class kept_body final : public body_sink {
  public:
-  // `path` empty: no file.
-  kept_body(std::string path, std::optional<std::uint64_t> inline_limit);
+  // `path` empty: no file. Until it is whole the file has `part_suffix` behind its name.
+  kept_body(std::string path, std::optional<std::uint64_t> inline_limit, std::string part_suffix = ".part");
   kept_body(const kept_body&) = delete;
   kept_body& operator=(const kept_body&) = delete;
   ~kept_body() override;
@@ -46,6 +46,7 @@ class kept_body final : public body_sink {
 
  private:
   std::string path_;
+  std::string part_;
   std::optional<std::uint64_t> inline_limit_;
   file_descriptor file_;
   std::string finished_file_;
@@ -59,7 +60,8 @@ class body_store {
   // Makes the directory. Throws: io_error.
   explicit body_store(body_options options);
 
-  std::unique_ptr<kept_body> open(std::uint64_t n, std::string_view url) const;
+  // `hedge`: of the exchanges for one attempt that are out at once, each writes a file of its own.
+  std::unique_ptr<kept_body> open(std::uint64_t n, std::string_view url, std::int64_t hedge = 0) const;
 
  private:
   body_options options_;

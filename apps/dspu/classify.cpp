@@ -13,11 +13,6 @@ constexpr std::array<transport_failure, 6> retryable_failures{
     transport_failure::connect, transport_failure::reset, transport_failure::timeout,
     transport_failure::dns,     transport_failure::tls,   transport_failure::protocol};
 
-bool is_idempotent(std::string_view method) {
-  constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-  return std::ranges::find(methods, method) != methods.end();
-}
-
 bool never_left(transport_failure failure) {
   return failure == transport_failure::dns || failure == transport_failure::connect ||
          failure == transport_failure::tls;
@@ -45,6 +40,13 @@ void add_entry(retry_rules& rules, std::string_view entry) {
 }
 
 }  // namespace
+
+bool is_idempotent(std::string_view method) {
+  constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+  return std::ranges::find(methods, method) != methods.end();
+}
+
+bool is_failure(unsigned status) { return status >= 500 || status == 408 || status == 429; }
 
 retry_rules parse_retry_on(std::string_view text) {
   retry_rules rules;
@@ -74,7 +76,20 @@ core::verdict origin_verdict(const attempt_result& result, bool has_retry_after)
   }
   const unsigned status = result.response.status;
   if (status == 429 && has_retry_after) return core::verdict::ignored;
-  return status >= 500 || status == 408 || status == 429 ? core::verdict::failure : core::verdict::success;
+  return is_failure(status) ? core::verdict::failure : core::verdict::success;
+}
+
+load_sign load_sign_of(const attempt_result& result) {
+  if (result.failure)
+    return *result.failure == transport_failure::timeout ? load_sign::dropped : load_sign::none;
+  switch (result.response.status) {
+    case 429:
+    case 503:
+    case 504:
+      return load_sign::dropped;
+    default:
+      return is_failure(result.response.status) ? load_sign::none : load_sign::latency;
+  }
 }
 
 bool may_hold_origin(const retry_rules& rules, unsigned status) {

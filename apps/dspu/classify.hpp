@@ -12,6 +12,12 @@
 
 namespace dspu::app {
 
+// Methods that may be carried out twice with the effect of once (RFC 9110, 9.2.2).
+bool is_idempotent(std::string_view method);
+
+// 5xx, 408 and 429: the origin is not well, or wants less.
+bool is_failure(unsigned status);
+
 // What came of one attempt.
 struct attempt_result {
   http_response response{};                                 // if there was an answer
@@ -45,6 +51,11 @@ bool may_retry(const retry_rules& rules, const http_request& request, const atte
 // For the breaker. 5xx, 408 and 429 and whatever keeps the origin from answering are failures; any other
 // status is an answer. A 429 that says when to come back is ignored: it is obeyed, and the origin is well.
 core::verdict origin_verdict(const attempt_result& result, bool has_retry_after);
+
+// What the attempt says of the origin's load: answers take longer the more there is of it, until some are
+// refused or come too late. What failed before it was sent, or for reasons of its own, says nothing.
+enum class load_sign { none, latency, dropped };
+load_sign load_sign_of(const attempt_result& result);
 
 // Whether a Retry-After on this response speaks for the origin as a whole: on 429, on 503, and on what is
 // retried.

@@ -31,6 +31,8 @@ class connection_pool {
   std::unique_ptr<connection> take(const std::string& key, clock::time_point now);
   void give_back(const std::string& key, std::unique_ptr<connection> c, clock::time_point now);
 
+  // Closes the one that has idled longest. Requires: size() > 0.
+  void drop_oldest() { drop_oldest_of(by_age_.front().key); }
   void clear();
   std::size_t size() const { return by_age_.size(); }
 

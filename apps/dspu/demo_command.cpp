@@ -49,7 +49,7 @@ fetch_options patient() {
   options.max_attempts = 12;
   options.backoff.base_delay = 100ms;
   options.backoff.max_delay = 2s;
-  options.breaker_timeout = 1s;
+  options.breaker.timeout = 1s;
   options.verbose = false;
   return options;
 }

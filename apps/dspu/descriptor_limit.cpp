@@ -8,7 +8,7 @@ namespace dspu::app {
 
 namespace {
 
-// Standard streams, input, output, the event loop, name lookups, files being saved.
+// Standard streams, input, output, the event loop, name lookups, who reads the metrics.
 constexpr std::size_t reserve = 64;
 constexpr std::size_t most_idle = 256;
 
@@ -25,12 +25,13 @@ std::size_t raise_descriptor_limit() {
   return static_cast<std::size_t>(limit.rlim_cur);
 }
 
-connection_budget fit_connections(std::size_t limit, std::size_t wanted) {
+connection_budget fit_connections(std::size_t limit, std::size_t wanted, bool saves_bodies) {
   const std::size_t room = limit > reserve ? limit - reserve : 1;
-  // Each request out may have a body's file open beside its connection.
-  const std::size_t concurrency = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, room / 2));
-  const std::size_t left = room > 2 * concurrency ? room - 2 * concurrency : 0;
-  return {concurrency, std::min(left, most_idle)};
+  const std::size_t each = saves_bodies ? 2 : 1;
+  const std::size_t concurrency = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, room / each));
+  const std::size_t files = saves_bodies ? concurrency : 0;
+  const std::size_t left = room > files ? room - files : 1;
+  return {concurrency, std::clamp(left, concurrency, concurrency + most_idle)};
 }
 
 }  // namespace dspu::app

@@ -10,10 +10,12 @@ std::size_t raise_descriptor_limit();
 
 struct connection_budget {
   std::size_t concurrency = 0;
-  std::size_t idle = 0;  // connections kept alive beside those
+  std::size_t connections = 0;  // in all: those out, and those that idle
 };
 
-// What of `wanted` fits under `limit` open files: idle connections give way first.
-connection_budget fit_connections(std::size_t limit, std::size_t wanted);
+// What of `wanted` fits under `limit` open files, if each request out may have one more of them open beside
+// its connection
+// (--save). Idle connections count, and give way to those that are needed.
+connection_budget fit_connections(std::size_t limit, std::size_t wanted, bool saves_bodies);
 
 }  // namespace dspu::app

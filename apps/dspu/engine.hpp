@@ -1,11 +1,16 @@
 // Runs the whole of a fetch: reads, sends, waits, until everything is finished or somebody says stop.
 //
-// request_flow decides; the engine has the clock, one timer for everything that is due, and the attempts that
-// are out. It wakes for a timer, for an attempt that ended, for input that came: it never polls.
+// request_flow decides which request goes when; the engine has the clock, one timer for everything that is
+// due, and the attempts that are out, each of which is a call through a pipeline of the library
+// (docs/adr/0008). It wakes for a timer, for an attempt that ended, for input that came: it never polls.
 //
 // Thread-safety: none; everything, stop() included, happens on the executor's one thread.
 #pragma once
 
+#include "dspu/aio/hedge.hpp"
+#include "dspu/aio/pipeline.hpp"
+#include "dspu/aio/timeout.hpp"
+#include "dspu/answer.hpp"
 #include "dspu/request_flow.hpp"
 #include "dspu/request_source.hpp"
 #include "dspu/transport.hpp"
@@ -20,6 +25,9 @@
 #include <exception>
 #include <list>
 #include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
 
 namespace dspu::app {
 
@@ -64,15 +72,20 @@ class basic_engine {
  private:
   using timer = boost::asio::basic_waitable_timer<Clock>;
 
+  using hedge_policy = aio::basic_hedge<Clock>;
+  using plain_way = decltype(aio::pipe(aio::basic_timeout<Clock>(core::duration{})));
+  using hedged_way = decltype(aio::basic_timeout<Clock>(core::duration{}) | std::declval<hedge_policy&>());
+
   struct flight {
-    flight(executor_type executor, dspu::app::attempt what) : attempt(std::move(what)), limit(executor) {}
+    explicit flight(dspu::app::attempt what) : attempt(std::move(what)) {}
 
     dspu::app::attempt attempt;
+    std::variant<std::monostate, plain_way, hedged_way> way;
     boost::asio::cancellation_signal cancel;
-    timer limit;
-    bool given_up = false;  // the limit has passed
+    int out = 0;  // exchanges
     typename std::list<std::shared_ptr<flight>>::iterator place;
   };
+  using flight_ptr = std::shared_ptr<flight>;
 
   core::instant now() const { return core::instant_of(Clock::now()); }
   void arm(timer& t, core::instant when);
@@ -84,8 +97,23 @@ class basic_engine {
   bool finished() const;
   void launch_all();
   void launch(dspu::app::attempt what);
-  void land(const std::shared_ptr<flight>& f, std::exception_ptr error, http_response response);
-  void settle(flight& f, std::exception_ptr error, http_response response);
+
+  // With a percentile each origin has a hedge of its own, which goes by the latencies that it has seen.
+  struct origin_hedge final : origin_extra {
+    explicit origin_hedge(const core::hedge_options& options);
+    hedge_policy policy;
+  };
+  hedge_policy& hedge_for(const flight& f);
+  // A hedge that asks to go, and then goes, as long as this lives.
+  class turn;
+
+  template <class Way>
+  boost::asio::awaitable<answer> start(const flight_ptr& f, Way way);
+  // What an attempt's pipeline runs; several at once if it is hedged.
+  boost::asio::awaitable<answer> exchange(flight_ptr f, std::int64_t hedge);
+  boost::asio::awaitable<void> wait_for(turn& granted);
+  void land(const flight_ptr& f, std::exception_ptr error, answer came);
+  void settle(flight& f, std::exception_ptr error, answer came);
   void cancel_flights();
   void fail(std::exception_ptr error);
   void wake() { wake_.cancel(); }
@@ -95,11 +123,13 @@ class basic_engine {
   request_source& source_;
   transport& wire_;
   request_flow flow_;
-  timer wake_;  // the loop of run() waits for it
-  timer room_;  // the feeder waits for it
+  const aio::basic_timeout<Clock> limit_;  // of attempts, unless their deadline is closer
+  timer wake_;                             // the loop of run() waits for it
+  timer room_;                             // the feeder waits for it
   timer grace_;
   timer time_up_;
-  std::list<std::shared_ptr<flight>> flights_;
+  std::list<flight_ptr> flights_;
+  std::optional<origin_hedge> any_hedge_;  // without a percentile
   boost::asio::cancellation_signal stop_feeding_;
   core::instant started_{};
   bool feeding_ = false;

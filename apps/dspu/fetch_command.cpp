@@ -78,12 +78,13 @@ int checked_run(fetch_options options) {
 
 }  // namespace
 
-int run_fetch(fetch_options options) {
+int run_fetch(fetch_options options, const given_flags& given) {
   // A reader that goes away, or a file that may grow no more, is an error of write() and not the end of the
   // process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   try {
+    if (!options.config.empty()) apply_config(options.config, options, given);
     return checked_run(std::move(options));
   } catch (const usage_error& error) {
     std::cerr << "dspu fetch: " << error.what() << "\n";
@@ -105,7 +106,10 @@ void add_fetch_command(CLI::App& parent, int& exit_status) {
       "Durations carry their unit (250ms, 30s, 1m30s). Exit status: 0 all ok, 1 some request failed, 2 usage "
       "or "
       "input,\n3 our own output or disk, 4 stopped by --max-time or --max-failures, 130/143 interrupted.");
-  app.callback([options, &exit_status] { exit_status = run_fetch(*options); });
+  app.callback([options, &app, &exit_status] {
+    const auto given = [&app](const std::string& flag) { return app.count(flag) > 0; };
+    exit_status = run_fetch(*options, given);
+  });
 }
 
 }  // namespace dspu::app

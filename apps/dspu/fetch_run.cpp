@@ -18,22 +18,22 @@ using std::chrono::nanoseconds;
 
 constexpr std::uint64_t problems_shown = 10;
 
-http_client_options client_options(const fetch_options& options, std::size_t idle) {
+http_client_options client_options(const fetch_options& options, std::size_t connections) {
   http_client_options client;
   client.connect_timeout = options.connect_timeout;
   client.insecure = options.insecure;
   client.cacert = options.cacert;
   client.proxy = options.proxy;
   client.max_body = options.max_body;
-  client.max_idle = idle;
-  client.max_idle_per_origin = std::min<std::size_t>(idle, options.host_concurrency);
+  client.max_connections = connections;
+  client.max_idle_per_origin = static_cast<std::size_t>(most_per_origin(options));
   return client;
 }
 
 // Lowers -j to what the system allows, and says so.
 connection_budget budget_for(const fetch_options& options, console& out) {
   const std::size_t limit = raise_descriptor_limit();
-  const connection_budget budget = fit_connections(limit, options.concurrency);
+  const connection_budget budget = fit_connections(limit, options.concurrency, !options.save.empty());
   if (budget.concurrency < options.concurrency) {
     out.say("dspu fetch: warning: only " + std::to_string(limit) +
             " files may be open (ulimit -n); --concurrency is " + std::to_string(budget.concurrency) +
@@ -42,24 +42,12 @@ connection_budget budget_for(const fetch_options& options, console& out) {
   return budget;
 }
 
-engine_options limited(const fetch_options& options, const connection_budget& budget) {
+engine_options limited(const fetch_options& options, const connection_budget& budget,
+                       aio::observer* observer) {
   engine_options made = to_engine_options(options);
+  made.flow.observer = observer;
   made.flow.scheduling.concurrency = budget.concurrency;
   return made;
-}
-
-std::string_view name_of(core::circuit_state state) {
-  switch (state) {
-    case core::circuit_state::closed:
-      return "closed";
-    case core::circuit_state::open:
-      return "open";
-    case core::circuit_state::half_open:
-      return "half-open";
-    case core::circuit_state::isolated:
-      return "isolated";
-  }
-  return "unknown";
 }
 
 std::string last_attempt(const job& of) {
@@ -76,8 +64,10 @@ fetch_run::fetch_run(const fetch_options& options)
       output_(options),
       signals_(loop_, SIGINT, SIGTERM),
       ticker_(loop_),
-      client_(loop_.get_executor(), client_options(options, budget_.idle)),
-      engine_(loop_.get_executor(), limited(options, budget_), source(), client_, *this) {
+      client_(loop_.get_executor(), client_options(options, budget_.connections)),
+      telemetry_(options, loop_.get_executor(), [this] { return gauges(); }),
+      engine_(loop_.get_executor(), limited(options, budget_, telemetry_.observer()), source(), client_,
+              *this) {
   if (!options.summary_json.empty()) summary_json_.emplace(line_writer::truncate(options.summary_json));
 }
 
@@ -99,6 +89,7 @@ int fetch_run::run() {
       message += "; a torn line of " + std::to_string(output_.torn_bytes()) + " bytes is cut off";
     console_.say(message);
   }
+  if (options_.metrics) console_.say("dspu fetch: metrics at " + telemetry_.metrics_url());
   wait_for_signal();
   if (!options_.quiet) show_progress_later();
   auto ended = [this](std::exception_ptr error) {
@@ -106,6 +97,11 @@ int fetch_run::run() {
     signals_.cancel();
     ticker_.cancel();
     client_.close();
+    try {
+      telemetry_.stop();
+    } catch (...) {
+      if (!error_) error_ = std::current_exception();
+    }
   };
   boost::asio::co_spawn(loop_, engine_.run(), std::move(ended));
   loop_.run();
@@ -115,6 +111,7 @@ int fetch_run::run() {
 
 void fetch_run::on_result(const result_record& record, const http_request& request) {
   summary_.add(record);
+  telemetry_.add(record);
   output_.write(record, request);
   if (record.outcome == outcome::invalid_input) {
     complain(record.error);
@@ -154,12 +151,13 @@ void fetch_run::on_hold(std::string_view origin, core::duration duration) {
     console_.say(std::string(origin) + " held " + format_duration(duration) + " by Retry-After");
 }
 
-void fetch_run::on_breaker(std::string_view origin, core::circuit_transition transition) {
+void fetch_run::on_breaker(std::string_view origin, core::circuit_transition transition,
+                           core::duration open_for) {
   summary_.add_transition(transition);
   if (!options_.verbose) return;
-  std::string message = std::string(origin) + ": breaker " + std::string(name_of(transition.to));
+  std::string message = std::string(origin) + ": breaker " + core::name_of(transition.to);
   if (transition.to == core::circuit_state::open) {
-    message += " for " + format_duration(options_.breaker_timeout) + "; its requests are parked";
+    message += " for " + format_duration(open_for) + "; its requests are parked";
   }
   console_.say(message);
 }
@@ -212,6 +210,16 @@ progress_view fetch_run::view() {
   return now;
 }
 
+run_gauges fetch_run::gauges() {
+  run_gauges now;
+  now.progress.counts = engine_.counts();
+  now.progress.in_flight = engine_.in_flight();
+  now.progress.origins = engine_.census();
+  now.waiting = engine_.waiting();
+  now.idle_connections = client_.idle_connections();
+  return now;
+}
+
 int fetch_run::end() {
   if (engine_.out_of_time()) {
     end_.stopped = true;
@@ -227,6 +235,9 @@ int fetch_run::end() {
   facts.exit_status = error_ ? exit_io : exit_status_of(end_);
   if (!options_.quiet) console_.print(summary_.to_text(facts));
   if (summary_json_) summary_json_->write(summary_.to_json(facts));
+  if (telemetry_.unrecorded() > 0)
+    console_.say("dspu fetch: warning: " + std::to_string(telemetry_.unrecorded()) +
+                 " requests are missing in " + options_.record);
   if (error_) std::rethrow_exception(error_);
   say_strangers();
   return facts.exit_status;

@@ -11,6 +11,7 @@
 #include "dspu/progress.hpp"
 #include "dspu/result_output.hpp"
 #include "dspu/resumed_source.hpp"
+#include "dspu/run_telemetry.hpp"
 #include "dspu/summary.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -35,7 +36,8 @@ class fetch_run final : flow_observer {
   void on_result(const result_record& record, const http_request& request) override;
   void on_retry(const job& again, core::duration delay, core::retry_reason reason) override;
   void on_hold(std::string_view origin, core::duration duration) override;
-  void on_breaker(std::string_view origin, core::circuit_transition transition) override;
+  void on_breaker(std::string_view origin, core::circuit_transition transition,
+                  core::duration open_for) override;
 
   request_source& source();
   void complain(const std::string& problem);
@@ -43,6 +45,7 @@ class fetch_run final : flow_observer {
   void on_signal(int number);
   void show_progress_later();
   progress_view view();
+  run_gauges gauges();
   int end();
   void say_strangers();
 
@@ -57,6 +60,7 @@ class fetch_run final : flow_observer {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer ticker_;
   http_client client_;
+  run_telemetry telemetry_;
   engine engine_;
   summary summary_;
   rate_meter meter_;

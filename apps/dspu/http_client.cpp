@@ -29,6 +29,17 @@ bool may_send_again(const connection& used, const outgoing_request& request, con
          (request.idempotent || !used.wrote_anything());
 }
 
+class count_while_here {
+ public:
+  explicit count_while_here(std::size_t& count) : count_(count) { ++count_; }
+  ~count_while_here() { --count_; }
+  count_while_here(const count_while_here&) = delete;
+  count_while_here& operator=(const count_while_here&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
 }  // namespace
 
 struct http_client::parts {
@@ -46,6 +57,11 @@ struct http_client::parts {
   proxy_rules proxies;
   connector opener;
   connection_pool pool;
+  std::size_t out = 0;  // exchanges, each of which has a connection or opens one
+
+  void make_room() {
+    while (pool.size() > 0 && out + pool.size() > options.max_connections) pool.drop_oldest();
+  }
 };
 
 http_client::http_client(asio::any_io_executor executor, http_client_options options)
@@ -58,6 +74,7 @@ asio::awaitable<http_response> http_client::exchange(const http_request& request
   const std::string key = out.way.key();
   http_response response;
 
+  const count_while_here counted(parts_->out);
   std::unique_ptr<connection> peer = parts_->pool.take(key, connection_pool::clock::now());
   if (peer) {
     try {
@@ -68,6 +85,7 @@ asio::awaitable<http_response> http_client::exchange(const http_request& request
     }
   }
   if (!peer) {
+    parts_->make_room();
     peer = co_await parts_->opener.open(out.way);
     response = co_await peer->exchange(out, sink, parts_->options.max_body);
   }

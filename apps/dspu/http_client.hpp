@@ -38,6 +38,9 @@ struct http_client_options {
   // Idle connections kept for an origin, and in all: each is a file descriptor.
   std::size_t max_idle_per_origin = 64;
   std::size_t max_idle = 256;
+  // Connections in all, those that are out among them: one that idles is closed before another is opened.
+  // What is out is bounded by who asks.
+  std::size_t max_connections = std::numeric_limits<std::size_t>::max();
   // How long a connection may idle before it is closed instead of used: below what servers usually allow.
   std::chrono::nanoseconds idle_lifetime = std::chrono::seconds(55);
   std::string user_agent = "dspu/0.1.0";

@@ -40,7 +40,11 @@ struct job {
   core::instant deadline = core::instant::max();  // set when it starts
   std::vector<attempt_record> attempts;
   core::duration limiter_wait{};
-  unsigned status = 0;  // of the last answer
+  unsigned status = 0;         // of the last answer
+  bool retry_refused = false;  // by its origin's retry budget
+  bool is_retry = false;       // the attempt that is due repeats one that failed
+  std::optional<core::instant>
+      withdrawn;  // when that was charged to its origin's retry budget; until it goes
 
   // The scheduler's own notes.
   core::instant not_before = core::instant::min();  // backoff

@@ -2,6 +2,7 @@
 
 #include "dspu/cli_option.hpp"
 #include "dspu/failure.hpp"
+#include "dspu/metrics_server.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,9 +20,10 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-std::function<std::uint64_t(std::string_view)> count_between(std::uint64_t low, std::uint64_t high) {
+template <class Count = std::uint64_t>
+std::function<Count(std::string_view)> count_between(Count low, Count high) {
   return [low, high](std::string_view text) {
-    std::uint64_t value = 0;
+    Count value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = error == std::errc{} && end == text.data() + text.size();
     if (!whole || value < low || value > high) {
@@ -85,6 +87,10 @@ std::function<core::jitter(std::string_view)> parse_jitter() {
                              {"none", jitter::none}}});
 }
 
+core::adaptive_limit_options parse_adaptive_or_default(std::string_view text) {
+  return parse_adaptive_concurrency(text.empty() ? default_adaptive_concurrency : text);
+}
+
 void add_input_options(CLI::App& app, fetch_options& o) {
   const std::string group = "Input";
   app.add_option("URL", o.urls, "What to fetch")->type_name("");
@@ -130,22 +136,42 @@ void add_output_options(CLI::App& app, fetch_options& o) {
   app.add_option("--summary-json", o.summary_json, "Write the summary here as JSON")
       ->type_name("FILE")
       ->group(group);
+  add_parsed_option(app, "--metrics", o.metrics, parse_loopback,
+                    "Serve metrics for Prometheus at http://ADDRESS/metrics, as 127.0.0.1:9090; port 0: any")
+      ->type_name("ADDRESS")
+      ->group(group);
+  app.add_option("--record", o.record, "Write a trace of all requests and attempts here, to be replayed")
+      ->type_name("FILE")
+      ->group(group);
   auto* quiet = app.add_flag("-q,--quiet", o.quiet, "No progress, no summary")->group(group);
   app.add_flag("-v,--verbose", o.verbose, "Explain every retry, every hold, every breaker")
       ->group(group)
       ->excludes(quiet);
 }
 
+void add_config_option(CLI::App& app, fetch_options& o) {
+  app.add_option("--config", o.config,
+                 "Take policies from this JSON file; options on the command line go first")
+      ->type_name("FILE")
+      ->group("Policies");
+}
+
 void add_load_options(CLI::App& app, fetch_options& o) {
   const std::string group = "Load";
-  add_parsed_option(app, "-j,--concurrency", o.concurrency, count_between(1, 100'000), "Requests out at once",
-                    "50")
+  add_parsed_option(app, "-j,--concurrency", o.concurrency, count_between<std::uint64_t>(1, 100'000),
+                    "Requests out at once", "50")
       ->type_name("N")
       ->group(group);
-  add_parsed_option(app, "--host-concurrency", o.host_concurrency, count_between(1, 100'000),
-                    "The same for each origin", "8")
-      ->type_name("N")
-      ->group(group);
+  auto* fixed = add_parsed_option(app, "--host-concurrency", o.host_concurrency,
+                                  count_between<std::uint64_t>(1, 100'000), "The same for each origin", "8")
+                    ->type_name("N")
+                    ->group(group);
+  add_parsed_option(app, "--adaptive-concurrency", o.adaptive_concurrency, parse_adaptive_or_default,
+                    "Learn it instead: aimd, vegas or gradient2; ,min=1,max=200,initial=8")
+      ->type_name("[=KIND]")
+      ->expected(0, 1)
+      ->group(group)
+      ->excludes(fixed);
   add_parsed_option(app, "-r,--rate", o.rate, parse_rate, "Attempts a second, or as 100/m, 5/15s; ,burst=B")
       ->type_name("RATE")
       ->group(group);
@@ -156,7 +182,7 @@ void add_load_options(CLI::App& app, fetch_options& o) {
 
 void add_retry_options(CLI::App& app, fetch_options& o) {
   const std::string group = "Retry";
-  add_parsed_option(app, "--max-attempts", o.max_attempts, count_between(1, 1000),
+  add_parsed_option(app, "--max-attempts", o.max_attempts, count_between<std::uint64_t>(1, 1000),
                     "Attempts in all; 1 never retries", "3")
       ->type_name("N")
       ->group(group);
@@ -186,11 +212,20 @@ void add_retry_options(CLI::App& app, fetch_options& o) {
       ->group(group);
   app.add_flag("--retry-unsafe", o.retry_unsafe, "Retry POST and the like too, which may then be done twice")
       ->group(group);
+  add_parsed_option(app, "--retry-budget", o.retry_budget, parse_retry_budget,
+                    "Retries of each origin, at most: 20% of its requests; ,floor=10/s and so many besides")
+      ->type_name("SHARE")
+      ->group(group);
+  add_parsed_option(
+      app, "--hedge", o.hedge, parse_hedge,
+      "Send an idempotent request once more if it takes that long: 250ms, or p95 of its origin; ,max=1")
+      ->type_name("DELAY")
+      ->group(group);
   add_parsed_option(app, "--retry-after-max", o.retry_after_max, parse_duration,
                     "Fail at once where a Retry-After asks for more", "5m")
       ->type_name("TIME")
       ->group(group);
-  add_parsed_option(app, "--max-failures", o.max_failures, count_between(1, 1'000'000'000),
+  add_parsed_option(app, "--max-failures", o.max_failures, count_between<std::uint64_t>(1, 1'000'000'000),
                     "Stop the run after so many failed requests")
       ->type_name("N")
       ->group(group);
@@ -198,15 +233,16 @@ void add_retry_options(CLI::App& app, fetch_options& o) {
 
 void add_breaker_options(CLI::App& app, fetch_options& o) {
   const std::string group = "Breaker (one for each origin)";
-  add_parsed_option(app, "--breaker-failures", o.breaker_failures, count_between(1, 1'000'000),
-                    "Failures in a row that open it", "5")
+  using count = std::int64_t;
+  add_parsed_option(app, "--breaker-failures", o.breaker.failure_threshold,
+                    count_between<count>(1, 1'000'000), "Failures in a row that open it", "5")
       ->type_name("N")
       ->group(group);
-  add_parsed_option(app, "--breaker-successes", o.breaker_successes, count_between(1, 1'000'000),
-                    "Successes that close it again", "2")
+  add_parsed_option(app, "--breaker-successes", o.breaker.success_threshold,
+                    count_between<count>(1, 1'000'000), "Successes that close it again", "2")
       ->type_name("N")
       ->group(group);
-  add_parsed_option(app, "--breaker-timeout", o.breaker_timeout, parse_positive_duration,
+  add_parsed_option(app, "--breaker-timeout", o.breaker.timeout, parse_positive_duration,
                     "How long it stays open before it is tried", "30s")
       ->type_name("TIME")
       ->group(group);
@@ -242,7 +278,8 @@ void add_network_options(CLI::App& app, fetch_options& o) {
       ->type_name("FILE")
       ->group(group);
   app.add_flag("-k,--insecure", o.insecure, "Accept any certificate")->group(group);
-  add_parsed_option(app, "--max-redirects", o.max_redirects, count_between(0, 1000), "0 follows none", "10")
+  add_parsed_option(app, "--max-redirects", o.max_redirects, count_between<std::uint64_t>(0, 1000),
+                    "0 follows none", "10")
       ->type_name("N")
       ->group(group);
   add_parsed_option(app, "--max-body", o.max_body, parse_size_or_none,
@@ -267,6 +304,7 @@ std::string read_data(const std::string& data) {
 void add_fetch_options(CLI::App& app, fetch_options& options) {
   add_input_options(app, options);
   add_output_options(app, options);
+  add_config_option(app, options);
   add_load_options(app, options);
   add_retry_options(app, options);
   add_breaker_options(app, options);
@@ -285,13 +323,23 @@ void check(fetch_options& options, bool stdin_is_piped) {
         "--resume needs -o FILE: the results in it say what is finished, and a pipe cannot be read back");
   }
   for (const std::string& name : options.inputs) {
-    if (name != "-" && (name == options.output || name == options.failed_to)) {
+    if (name != "-" && (name == options.output || name == options.failed_to || name == options.record)) {
       throw usage_error("'" + name + "' is input and cannot be output as well");
     }
   }
   if (!options.failed_to.empty() && options.failed_to == options.output) {
     throw usage_error("--failed-to and --output cannot both be '" + options.output + "'");
   }
+  if (!options.record.empty() && (options.record == options.output || options.record == options.failed_to)) {
+    throw usage_error("--record cannot be '" + options.record + "', which holds results");
+  }
+}
+
+std::uint64_t most_per_origin(const fetch_options& options) {
+  const auto most = options.adaptive_concurrency
+                        ? static_cast<std::uint64_t>(options.adaptive_concurrency->max)
+                        : options.host_concurrency;
+  return std::min(most, options.concurrency);
 }
 
 input_options to_input_options(const fetch_options& options) {
@@ -317,11 +365,10 @@ engine_options to_engine_options(const fetch_options& options) {
   load.concurrency = options.concurrency;
   load.rate = options.rate;
   load.origin.concurrency = options.host_concurrency;
+  load.origin.adaptive = options.adaptive_concurrency;
   load.origin.rate = options.host_rate;
-  load.origin.breaker =
-      core::breaker_options{.failure_threshold = static_cast<std::int64_t>(options.breaker_failures),
-                            .success_threshold = static_cast<std::int64_t>(options.breaker_successes),
-                            .timeout = options.breaker_timeout};
+  load.origin.retry_budget = options.retry_budget;
+  load.origin.breaker = options.breaker;
   if (options.no_breaker) load.origin.breaker.reset();
   load.retry_after_max = options.retry_after_max;
   load.deadline = options.deadline;
@@ -330,9 +377,11 @@ engine_options to_engine_options(const fetch_options& options) {
   flow.plan = core::retry_plan(static_cast<std::int64_t>(options.max_attempts), options.backoff,
                                options.retry_after_max);
   flow.timeout = options.timeout;
+  flow.hedge = options.hedge;
   flow.max_redirects = static_cast<unsigned>(options.max_redirects);
   flow.bodies = {options.save, options.inline_body};
   flow.seed = std::random_device{}();
+  load.origin.seed = flow.seed;
   made.max_time = options.max_time;
   // Enough to keep everybody busy, whatever -j says.
   made.look_ahead = std::max<std::size_t>(made.look_ahead, 2 * options.concurrency);

@@ -3,9 +3,13 @@
 
 #include "dspu/classify.hpp"
 #include "dspu/core/backoff.hpp"
+#include "dspu/core/breaker_options.hpp"
 #include "dspu/engine.hpp"
 #include "dspu/input.hpp"
 #include "dspu/parse.hpp"
+#include "dspu/parse_policy.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +24,7 @@ class App;
 namespace dspu::app {
 
 struct fetch_options {
+  std::string config;  // a file of policies: fetch_config.hpp
   // input
   std::vector<std::string> urls;
   std::vector<std::string> inputs;
@@ -35,11 +40,14 @@ struct fetch_options {
   std::optional<std::uint64_t> inline_body;
   std::string failed_to;
   std::string summary_json;
+  std::optional<boost::asio::ip::tcp::endpoint> metrics;
+  std::string record;
   bool quiet = false;
   bool verbose = false;
   // load
   std::uint64_t concurrency = 50;
   std::uint64_t host_concurrency = 8;
+  std::optional<core::adaptive_limit_options> adaptive_concurrency;
   std::optional<rate_spec> rate;
   std::optional<rate_spec> host_rate;
   // retry
@@ -47,13 +55,13 @@ struct fetch_options {
   core::backoff_options backoff{};
   retry_rules retry = parse_retry_on(default_retry_on);
   bool retry_unsafe = false;
+  std::optional<core::retry_budget_options> retry_budget;
+  std::optional<core::hedge_options> hedge;
   std::chrono::nanoseconds retry_after_max = std::chrono::minutes(5);
   std::optional<std::uint64_t> max_failures;
   // breaker
   bool no_breaker = false;
-  std::uint64_t breaker_failures = 5;
-  std::uint64_t breaker_successes = 2;
-  std::chrono::nanoseconds breaker_timeout = std::chrono::seconds(30);
+  core::breaker_options breaker{.timeout = std::chrono::seconds(30)};
   // time
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
   std::chrono::nanoseconds timeout = std::chrono::seconds(30);
@@ -74,6 +82,9 @@ void add_fetch_options(CLI::App& app, fetch_options& options);
 // What no single option can know. `stdin_is_piped`: standard input is a file or a pipe.
 // Throws: usage_error.
 void check(fetch_options& options, bool stdin_is_piped);
+
+// The most requests that may be out at once to one origin.
+std::uint64_t most_per_origin(const fetch_options& options);
 
 // What the parts of a run are told. Throws: usage_error.
 input_options to_input_options(const fetch_options& options);

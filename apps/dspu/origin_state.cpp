@@ -1,22 +1,25 @@
 #include "dspu/origin_state.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace dspu::app {
 
 origin_state::origin_state(std::string name, const options& limits, core::instant now)
     : ledger(now), name_(std::move(name)), concurrency_(limits.concurrency), pacer_(limits.rate, now) {
   if (limits.breaker) breaker_.emplace(*limits.breaker);
+  if (limits.adaptive) adaptive_.emplace(*limits.adaptive, limits.seed ^ std::hash<std::string>{}(name_));
+  if (limits.retry_budget) budget_.emplace(*limits.retry_budget);
 }
 
 void origin_state::push(job_ptr job, std::uint64_t ticket, core::instant now) {
   job->ticket = ticket;
   job->queued_at = now;
   if (job->started_at) {
-    const place where{job->not_before, ticket};
+    const turn where{job->not_before, ticket};
     again_.emplace(where, std::move(job));
   } else {
-    const place where{core::instant::min(), ticket};
+    const turn where{core::instant::min(), ticket};
     fresh_.emplace_hint(fresh_.end(), where, std::move(job));
   }
 }
@@ -27,23 +30,39 @@ job_ptr origin_state::take(line& from, line::iterator which) {
   return job;
 }
 
+job_ptr origin_state::take_back(line& from, line::iterator which) {
+  job_ptr job = take(from, which);
+  if (job->withdrawn) budget_->refund(*std::exchange(job->withdrawn, std::nullopt));
+  return job;
+}
+
 job_ptr origin_state::pop(core::instant now) {
   line& from = again_is_due(now) ? again_ : fresh_;
-  return take(from, from.begin());
+  job_ptr job = take(from, from.begin());
+  job->withdrawn.reset();
+  if (budget_ && !job->is_retry) budget_->deposit(now);
+  return job;
 }
 
 job_ptr origin_state::remove(const job& waiting) {
-  return take(again_, again_.find({waiting.not_before, waiting.ticket}));
+  return take_back(again_, again_.find({waiting.not_before, waiting.ticket}));
 }
 
 job_ptr origin_state::pop_any() {
   if (empty()) return nullptr;
   line& from = again_.empty() ? fresh_ : again_;
-  return take(from, from.begin());
+  return take_back(from, from.begin());
+}
+
+bool origin_state::charge_retry(job& again, core::instant now) {
+  if (!budget_) return true;
+  const core::withdrawal came_to = budget_->withdraw(now);
+  if (came_to == core::withdrawal::granted) again.withdrawn = now;
+  return came_to != core::withdrawal::refused;
 }
 
 std::optional<obstacle> origin_state::find_breaker_obstacle(core::instant now) const {
-  if (!breaker_) return std::nullopt;
+  if (!refuses()) return std::nullopt;
   switch (breaker_->state()) {
     case core::circuit_state::closed:
       return std::nullopt;
@@ -61,15 +80,16 @@ std::optional<obstacle> origin_state::find_breaker_obstacle(core::instant now) c
 
 std::optional<obstacle> origin_state::find_obstacle(core::instant now) {
   std::optional<obstacle> found;
-  if (empty()) {
+  const bool hedge = hedge_is_due();
+  if (!hedge && empty()) {
     found = obstacle{};
-  } else if (fresh_.empty() && !again_is_due(now)) {
+  } else if (!hedge && fresh_.empty() && !again_is_due(now)) {
     found = obstacle{wait_reason::backoff, again_.begin()->first.not_before};
   } else if (now < held_until_) {
     found = obstacle{wait_reason::retry_after, held_until_};
   } else if (const auto breaker = find_breaker_obstacle(now)) {
     found = breaker;
-  } else if (in_flight_ >= concurrency_) {
+  } else if (in_flight_ >= concurrency()) {
     found = obstacle{wait_reason::concurrency};
   } else if (!pacer_.ready(now)) {
     return obstacle{wait_reason::rate_limit, pacer_.due()};
@@ -79,20 +99,54 @@ std::optional<obstacle> origin_state::find_obstacle(core::instant now) {
   return found;
 }
 
-core::admission origin_state::admit(core::instant now) {
-  pacer_.take(now);
-  ++in_flight_;
-  return breaker_ ? breaker_->enter(now) : core::admission{true, 0, std::nullopt, std::nullopt};
+void origin_state::push(hedge_ask& ask) {
+  ask.turn = hedges_.insert(hedges_.end(), &ask);
+  ask.now = hedge_ask::stage::waiting;
 }
 
-std::optional<core::circuit_transition> origin_state::settle(std::uint64_t generation, core::verdict verdict,
-                                                             core::instant now) {
+hedge_ask& origin_state::admit_hedge(core::instant now) {
+  hedge_ask& first = *hedges_.front();
+  hedges_.pop_front();
+  first.now = hedge_ask::stage::going;
+  pacer_.take(now);
+  ++in_flight_;
+  return first;
+}
+
+void origin_state::remove(hedge_ask& ask) {
+  if (ask.now == hedge_ask::stage::waiting) hedges_.erase(ask.turn);
+  if (ask.now == hedge_ask::stage::going) --in_flight_;
+  ask.now = hedge_ask::stage::idle;
+}
+
+origin_state::admitted origin_state::admit(core::instant now) {
+  pacer_.take(now);
+  ++in_flight_;
+  admitted made{{0, now, in_flight_}, std::nullopt};
+  if (breaker_) {
+    const core::admission by_breaker = breaker_->enter(now);
+    made.place.generation = by_breaker.generation;
+    made.transition = by_breaker.transition;
+  }
+  return made;
+}
+
+origin_state::settled origin_state::settle(const place& held, const attempt_end& end, core::instant now) {
+  settled came_to;
   --in_flight_;
-  if (!breaker_) return std::nullopt;
+  if (budget_) budget_->record(end.verdict, now);
+  if (adaptive_ && end.load != load_sign::none) {
+    const std::int64_t before = adaptive_->limit();
+    const bool dropped = end.load == load_sign::dropped;
+    adaptive_->sample(now - held.since, static_cast<std::int64_t>(held.in_flight), dropped, now);
+    came_to.limit_changed = adaptive_->limit() != before;
+  }
+  if (!breaker_) return came_to;
   const bool was_parked = parked();
-  const auto transition = breaker_->settle(generation, verdict, now);
+  came_to.transition =
+      breaker_->settle({.generation = held.generation, .v = end.verdict, .started = held.since, .now = now});
   if (!was_parked && parked()) parked_since_ = now;
-  return transition;
+  return came_to;
 }
 
 core::instant origin_state::fresh_deadline(core::duration deadline) const {
@@ -101,10 +155,13 @@ core::instant origin_state::fresh_deadline(core::duration deadline) const {
   return core::add_saturating(since, deadline);
 }
 
-job_ptr origin_state::pop_fresh() { return take(fresh_, fresh_.begin()); }
+job_ptr origin_state::pop_fresh() { return take_back(fresh_, fresh_.begin()); }
 
 bool origin_state::pristine(core::instant now) {
   if (now < held_until_ || !pacer_.full(now)) return false;
+  if (adaptive_ && adaptive_->limit() != adaptive_->options().initial) return false;
+  if (budget_ && budget_->balance(now) < core::retry_budget_machine(budget_->options()).balance(now))
+    return false;
   return !breaker_ || (breaker_->state() == core::circuit_state::closed && breaker_->failure_count() == 0);
 }
 

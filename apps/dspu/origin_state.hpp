@@ -1,7 +1,11 @@
 // Everything that is kept for one origin: who waits for it, and what keeps them waiting.
 #pragma once
 
+#include "dspu/classify.hpp"
+#include "dspu/core/adaptive_limit.hpp"
 #include "dspu/core/breaker_machine.hpp"
+#include "dspu/core/retry_budget.hpp"
+#include "dspu/hedge_ask.hpp"
 #include "dspu/job.hpp"
 #include "dspu/pacer.hpp"
 #include "dspu/wait_ledger.hpp"
@@ -9,7 +13,9 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,12 +28,35 @@ struct obstacle {
   core::instant until = core::instant::max();
 };
 
+// What an attempt holds of its origin while it is out.
+struct place {
+  std::uint64_t generation = 0;  // of the breaker that let it go
+  core::instant since{};
+  std::size_t in_flight = 0;  // itself among them
+};
+
+// What it came to.
+struct attempt_end {
+  core::verdict verdict = core::verdict::ignored;
+  load_sign load = load_sign::none;
+};
+
+// What somebody else keeps of an origin, as long as the scheduler does.
+class origin_extra {
+ public:
+  virtual ~origin_extra() = default;
+};
+
 class origin_state {
  public:
   struct options {
     std::size_t concurrency = 8;
     std::optional<rate_spec> rate = std::nullopt;
     std::optional<core::breaker_options> breaker = core::breaker_options{};
+    // Instead of `concurrency`.
+    std::optional<core::adaptive_limit_options> adaptive = std::nullopt;
+    std::optional<core::retry_budget_options> retry_budget = std::nullopt;
+    std::uint64_t seed = 1;
   };
 
   origin_state(std::string name, const options& limits, core::instant now);
@@ -44,12 +73,36 @@ class origin_state {
   // Takes any request out of the line; nothing if none waits.
   job_ptr pop_any();
 
-  // Nothing if a request can go now.
+  // Hedges go before all requests, but not while the breaker has doubts: then what there is to send are
+  // probes.
+  void push(hedge_ask& ask);
+  bool hedge_is_due() const { return !hedges_.empty() && !parked(); }
+  // Requires: hedge_is_due(), and no obstacle. Takes what it needs but a probe's place.
+  hedge_ask& admit_hedge(core::instant now);
+  // It is over, or will not come to be.
+  void remove(hedge_ask& ask);
+
+  // Nothing if a request, or a hedge, can go now.
   std::optional<obstacle> find_obstacle(core::instant now);
-  // Takes what one attempt needs. Requires: no obstacle. Returns the breaker's admission.
-  core::admission admit(core::instant now);
-  std::optional<core::circuit_transition> settle(std::uint64_t generation, core::verdict verdict,
-                                                 core::instant now);
+  // Takes what one attempt needs. Requires: no obstacle.
+  struct admitted {
+    dspu::app::place place;
+    std::optional<core::circuit_transition> transition;
+  };
+  admitted admit(core::instant now);
+  struct settled {
+    std::optional<core::circuit_transition> transition;
+    bool limit_changed = false;
+  };
+  settled settle(const place& held, const attempt_end& end, core::instant now);
+
+  // Whether `job` may be sent once more; without a budget always. It is charged for it until it goes, or
+  // leaves the line.
+  bool charge_retry(job& again, core::instant now);
+  bool charge_hedge(core::instant now) { return !budget_ || budget_->try_withdraw(now); }
+  void refund_hedge(core::instant charged) {
+    if (budget_) budget_->refund(charged);
+  }
 
   // Nothing goes before `until`. A hold only ever grows; nothing but time ends it.
   void hold(core::instant until) { held_until_ = std::max(held_until_, until); }
@@ -57,30 +110,40 @@ class origin_state {
 
   // Parked: behind a breaker that is not closed. A request that has never been sent has its deadline run only
   // so long.
-  bool parked() const { return breaker_ && breaker_->state() != core::circuit_state::closed; }
+  bool parked() const { return refuses() && breaker_->state() != core::circuit_state::closed; }
   // When the deadline of the longest waiting of those passes; instant::max() if none does.
   core::instant fresh_deadline(core::duration deadline) const;
   job_ptr pop_fresh();
 
   std::size_t in_flight() const { return in_flight_; }
+  std::size_t concurrency() const {
+    return adaptive_ ? static_cast<std::size_t>(adaptive_->limit()) : concurrency_;
+  }
+  // Requires: a breaker.
+  core::breaker_statistics breaker_statistics(core::instant now) const { return breaker_->statistics(now); }
   core::circuit_state circuit() const { return breaker_ ? breaker_->state() : core::circuit_state::closed; }
   // Nothing about it is worth keeping.
   bool forgettable(core::instant now) { return empty() && in_flight_ == 0 && pristine(now); }
 
   wait_ledger ledger;
+  std::unique_ptr<origin_extra> extra;
 
  private:
-  struct place {
+  struct turn {
     core::instant not_before;
     std::uint64_t ticket;
-    auto operator<=>(const place&) const = default;
+    auto operator<=>(const turn&) const = default;
   };
-  using line = std::map<place, job_ptr>;
+  using line = std::map<turn, job_ptr>;
 
   static job_ptr take(line& from, line::iterator which);
+  // The same for one that is not going to be sent.
+  job_ptr take_back(line& from, line::iterator which);
   bool again_is_due(core::instant now) const {
     return !again_.empty() && again_.begin()->first.not_before <= now;
   }
+  // Whether there is a breaker that does more than watch.
+  bool refuses() const { return breaker_ && !breaker_->options().metrics_only; }
   std::optional<obstacle> find_breaker_obstacle(core::instant now) const;
   bool pristine(core::instant now);
 
@@ -88,8 +151,11 @@ class origin_state {
   std::size_t concurrency_;
   pacer pacer_;
   std::optional<core::breaker_machine> breaker_;
+  std::optional<core::adaptive_limit> adaptive_;
+  std::optional<core::retry_budget_machine> budget_;
   line fresh_;  // by ticket alone
   line again_;  // by the end of the backoff
+  std::list<hedge_ask*> hedges_;
   std::size_t in_flight_ = 0;
   core::instant held_until_ = core::instant::min();
   core::instant parked_since_{};

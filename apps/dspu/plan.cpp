@@ -45,8 +45,8 @@ std::string plan::to_text(const fetch_options& options) const {
     for (const auto& [method, count] : origin.methods) {
       methods += (methods.empty() ? "" : ", ") + method + " " + std::to_string(count);
     }
-    text += methods + "), " + std::to_string(std::min(options.host_concurrency, options.concurrency)) +
-            " at once";
+    text += methods + "), " + (options.adaptive_concurrency ? "up to " : "") +
+            std::to_string(most_per_origin(options)) + " at once";
     if (options.host_rate) {
       const auto least = least_time(origin.requests, *options.host_rate);
       longest = std::max(longest, least);

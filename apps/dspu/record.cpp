@@ -22,6 +22,8 @@ void write_attempt(json_writer& json, const attempt_record& attempt) {
   json.key("wait_ms");
   json.milliseconds(attempt.wait);
   if (attempt.why != wait_reason::none) json.member("why", to_string(attempt.why));
+  if (attempt.hedges != 0) json.member("hedges", attempt.hedges);
+  if (attempt.hedge_won) json.member("hedge_won", true);
   json.end_object();
 }
 
@@ -135,6 +137,7 @@ std::string to_json_line(const result_record& record) {
   json.member("host", record.host);
   json.member("ts", to_timestamp(record.finished_at));
   write_body(json, record);
+  if (record.retry_refused) json.member("retry_refused", "budget");
   if (!record.error.empty()) json.member("error", to_utf8(record.error));
   json.end_object();
   line += '\n';

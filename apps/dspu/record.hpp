@@ -50,6 +50,8 @@ struct attempt_record {
   std::chrono::nanoseconds duration{};
   std::chrono::nanoseconds wait{};  // between the attempt before, or the reading, and this one
   wait_reason why = wait_reason::none;
+  unsigned hedges = 0;     // exchanges that went beside it
+  bool hedge_won = false;  // the answer is one of theirs
 };
 
 struct result_record {
@@ -71,6 +73,7 @@ struct result_record {
   std::optional<std::string> body{};  // with --inline-body
   bool body_omitted = false;          // it was larger than --inline-body
   std::string error{};
+  bool retry_refused = false;  // by the retry budget: there would have been another attempt
 
   bool ok() const { return outcome == dspu::app::outcome::ok; }
 };

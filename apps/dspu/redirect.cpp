@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <stdexcept>
 
 namespace dspu::app {
@@ -16,37 +15,6 @@ namespace dspu::app {
 namespace {
 
 namespace urls = boost::urls;
-
-bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
-
-std::size_t authority_end(std::string_view reference) {
-  const auto slashes = reference.find("//");
-  if (slashes == reference.npos || reference.substr(0, slashes).find_first_of("/?#") != reference.npos)
-    return 0;
-  return std::min(reference.find_first_of("/?#", slashes + 2), reference.size());
-}
-
-std::string percent_encode_illegal(std::string_view reference) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  const auto path_begin = authority_end(reference);
-  std::string result;
-  for (std::size_t i = 0; i < reference.size(); ++i) {
-    const auto c = static_cast<unsigned char>(reference[i]);
-    const bool lone_percent =
-        c == '%' && !(i + 2 < reference.size() && is_hex(reference[i + 1]) && is_hex(reference[i + 2]));
-    const bool stray_bracket = (c == '[' || c == ']') && i >= path_begin;
-    const bool illegal =
-        c <= ' ' || c >= 0x7f || std::string_view("\"<>\\^`{|}").find(reference[i]) != std::string_view::npos;
-    if (lone_percent || stray_bracket || illegal) {
-      result += '%';
-      result += digits[c >> 4];
-      result += digits[c & 15];
-    } else {
-      result += reference[i];
-    }
-  }
-  return result;
-}
 
 std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");

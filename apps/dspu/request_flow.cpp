@@ -29,12 +29,17 @@ std::string describe(outcome how, const job& job) {
   }
 }
 
+std::string refused_retry(const std::string& error) {
+  constexpr std::string_view why = "not retried: the retry budget of its origin is spent (--retry-budget)";
+  return error.empty() ? std::string(why) : error + "; " + std::string(why);
+}
+
 }  // namespace
 
 request_flow::request_flow(flow_options options, core::instant now, flow_observer& told)
     : options_(std::move(options)),
-      told_(told),
-      scheduler_(options_.scheduling, now, told),
+      feed_(told, options_.observer),
+      scheduler_(options_.scheduling, now, feed_),
       bodies_(options_.bodies),
       random_(options_.seed) {}
 
@@ -53,6 +58,8 @@ std::optional<attempt> request_flow::next(core::instant now) {
   if (stopped_) return std::nullopt;
   while (auto refused = scheduler_.next_refusal(now)) refuse(*std::move(refused), now);
   auto dispatched = scheduler_.next(now);
+  for (; dispatched && dispatched->hedge != nullptr; dispatched = scheduler_.next(now))
+    dispatched->hedge->go();
   if (!dispatched) return std::nullopt;
   job& sent = *dispatched->job;
   if (!sent.started_at) {
@@ -64,9 +71,30 @@ std::optional<attempt> request_flow::next(core::instant now) {
   record.wait = dispatched->wait;
   record.why = dispatched->why;
   sent.attempts.push_back(std::move(record));
-  const core::instant limit = std::min(core::add_saturating(now, options_.timeout), sent.deadline);
-  auto body = bodies_.open(sent.n, sent.original().url);
-  return attempt{std::move(dispatched->job), dispatched->permit, std::move(body), now, limit};
+  feed_.waited(scheduler_.origin_of(dispatched->permit), sent, dispatched->wait, dispatched->why, now);
+  const core::duration limit = std::min(options_.timeout, sent.deadline - now);
+  return attempt{std::move(dispatched->job), dispatched->permit, now, limit};
+}
+
+std::unique_ptr<kept_body> request_flow::open_body(const attempt& a, std::int64_t hedge) const {
+  return bodies_.open(a.job->n, a.job->original().url, hedge);
+}
+
+bool request_flow::may_hedge(const attempt& a) const {
+  return options_.hedge.has_value() && is_idempotent(a.job->request.method);
+}
+
+bool request_flow::ask(hedge_ask& hedge, const attempt& beside, core::instant now) {
+  return !stopped_ && scheduler_.ask(hedge, beside.permit, now);
+}
+
+void request_flow::take_back(hedge_ask& hedge, const attempt& beside, core::instant now) {
+  if (hedge.now == hedge_ask::stage::going) ++beside.job->attempts.back().hedges;
+  scheduler_.take_back(hedge, beside.permit, now);
+}
+
+aio::call_context request_flow::context_of(const attempt& a) const {
+  return feed_.context_of(scheduler_.origin_of(a.permit), *a.job);
 }
 
 void request_flow::landed(attempt a, attempt_result result, core::instant now) {
@@ -80,7 +108,7 @@ void request_flow::landed(attempt a, attempt_result result, core::instant now) {
 void request_flow::cancelled(attempt a, core::instant now) {
   a.job->attempts.back().duration = now - a.started;
   a.job->attempts.back().error = "cancelled";
-  scheduler_.settle(a.permit, core::verdict::ignored, now);
+  scheduler_.settle(a.permit, {}, now);
   abandon(std::move(a.job), now);
 }
 
@@ -92,6 +120,7 @@ void request_flow::stop(core::instant now) {
 void request_flow::record_attempt(const attempt& a, const attempt_result& result, core::instant now) const {
   attempt_record& record = a.job->attempts.back();
   record.duration = now - a.started;
+  record.hedge_won = a.answered_by > 0;
   if (result.failure) {
     record.error = std::string(to_string(*result.failure)) + ": " + result.error;
     return;
@@ -108,7 +137,7 @@ std::optional<core::duration> request_flow::obey_origin(const attempt& a, const 
   }
   // The hold first: settling may make the origin's next request ready.
   if (wish) scheduler_.hold(a.permit, *wish, now);
-  scheduler_.settle(a.permit, origin_verdict(result, wish.has_value()), now);
+  scheduler_.settle(a.permit, {origin_verdict(result, wish.has_value()), load_sign_of(result)}, now);
   return wish;
 }
 
@@ -131,6 +160,7 @@ bool request_flow::follow_redirect(attempt& a, const attempt_result& result, cor
     finish(std::move(a.job), outcome::http_error, error.what(), a.body.get(), now);
     return true;
   }
+  job.is_retry = false;
   queue_again(std::move(a.job), now, now);
   return true;
 }
@@ -150,6 +180,7 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
     const outcome why = too_long                              ? outcome::retry_after_too_long
                         : how == outcome::timeout && !in_time ? outcome::deadline
                                                               : how;
+    if (retryable) feed_.gave_up(*a.job, core::name_of(decision.reason), now);
     finish(std::move(a.job), why, describe(why, *a.job), body, now);
     return;
   }
@@ -157,11 +188,21 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
   const bool held = decision.reason == core::retry_reason::server_hint;
   const core::instant earliest = core::add_saturating(now, decision.delay);
   if (earliest >= a.job->deadline) {
+    feed_.gave_up(*a.job, "deadline", now);
     finish(std::move(a.job), outcome::deadline, describe(outcome::deadline, *a.job), body, now);
     return;
   }
+  // Charged before the pause: who waits first and is refused then has waited in vain.
+  if (!scheduler_.charge_retry(a.permit, *a.job, now)) {
+    feed_.gave_up(*a.job, "budget_exhausted", now);
+    ++counts_.retries_refused;
+    a.job->retry_refused = true;
+    finish(std::move(a.job), how, refused_retry(describe(how, *a.job)), body, now);
+    return;
+  }
   ++counts_.retries;
-  told_.on_retry(*a.job, decision.delay, decision.reason);
+  a.job->is_retry = true;
+  feed_.retry(*a.job, decision.delay, decision.reason, now);
   queue_again(std::move(a.job), held ? now : earliest, now);
 }
 
@@ -175,7 +216,7 @@ void request_flow::queue_again(job_ptr again, core::instant not_before, core::in
 }
 
 void request_flow::report(const result_record& record, const http_request& request) {
-  if (!muted_) told_.on_result(record, request);
+  if (!muted_) feed_.result(record, request);
 }
 
 result_record request_flow::base_record(const job& of, core::instant now) const {
@@ -200,6 +241,8 @@ void request_flow::finish(job_ptr job, outcome how, const std::string& error, ke
   result_record record = base_record(*job, now);
   record.outcome = how;
   record.error = error;
+  record.retry_refused = job->retry_refused;
+  feed_.finished(*job, how, now);
   if (body != nullptr) {
     body->finish();
     record.bytes = body->bytes();
@@ -214,6 +257,7 @@ void request_flow::finish(job_ptr job, outcome how, const std::string& error, ke
 
 void request_flow::refuse(refusal r, core::instant now) {
   const std::string error = describe(r.why, *r.job);
+  feed_.refused(*r.job, r.why, now);
   finish(std::move(r.job), r.why, error, nullptr, now);
 }
 
@@ -235,6 +279,7 @@ void request_flow::abandon(job_ptr job, core::instant now) {
     return;
   }
   ++counts_.cancelled;
+  feed_.finished(*job, outcome::cancelled, now);
   result_record record = base_record(*job, now);
   record.outcome = outcome::cancelled;
   record.error = describe(outcome::cancelled, *job);

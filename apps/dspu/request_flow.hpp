@@ -4,7 +4,9 @@
 
 #include "dspu/body_store.hpp"
 #include "dspu/classify.hpp"
+#include "dspu/core/hedge_machine.hpp"
 #include "dspu/core/random.hpp"
+#include "dspu/decision_feed.hpp"
 #include "dspu/job.hpp"
 #include "dspu/record.hpp"
 #include "dspu/request_source.hpp"
@@ -23,6 +25,7 @@ struct flow_options {
   retry_rules retry = parse_retry_on(default_retry_on);
   core::retry_plan plan{3, core::backoff_options{}, std::chrono::minutes(5)};
   core::duration timeout = std::chrono::seconds(30);  // of an attempt
+  std::optional<core::hedge_options> hedge = std::nullopt;
   unsigned max_redirects = 10;
   body_options bodies{};
   std::uint64_t seed = 1;  // of the jitter
@@ -30,24 +33,18 @@ struct flow_options {
   std::function<std::chrono::system_clock::time_point()> wall_clock = [] {
     return std::chrono::system_clock::now();
   };
-};
-
-// Is told of everything that happens.
-class flow_observer : public scheduler::listener {
- public:
-  // A request is finished, or was stopped after it had been sent (outcome::cancelled). Throws: io_error,
-  // which ends the run.
-  virtual void on_result(const result_record& record, const http_request& request) = 0;
-  virtual void on_retry(const job& again, core::duration delay, core::retry_reason reason) = 0;
+  // Told of every decision; may be null.
+  aio::observer* observer = nullptr;
 };
 
 // One attempt on its way.
 struct attempt {
   job_ptr job;
   dspu::app::permit permit;
-  std::unique_ptr<kept_body> body;
   core::instant started{};
-  core::instant limit{};  // when it is to be given up
+  core::duration limit{};             // how long it may take
+  std::unique_ptr<kept_body> body{};  // of the answer, once there is one
+  std::int64_t answered_by = 0;       // which exchange: 0 is the attempt itself, others are hedges
 };
 
 struct flow_counts {
@@ -57,6 +54,7 @@ struct flow_counts {
   std::uint64_t cancelled = 0;  // sent, but stopped before there was a result
   std::uint64_t unsent = 0;     // read, and stopped before they were sent
   std::uint64_t retries = 0;
+  std::uint64_t retries_refused = 0;  // by the retry budget
 
   std::uint64_t done() const { return ok + failed; }
 };
@@ -71,6 +69,18 @@ class request_flow {
   // The attempt to make now, if one can be. If none can: again at wake_at(), or after accept or landed.
   std::optional<attempt> next(core::instant now);
   core::instant wake_at() const { return scheduler_.wake_at(); }
+
+  // Where the body of an answer to it goes.
+  std::unique_ptr<kept_body> open_body(const attempt& a, std::int64_t hedge) const;
+  // Whether another exchange may go beside it: --hedge, and a method that may be carried out twice.
+  bool may_hedge(const attempt& a) const;
+  const core::hedge_options& hedging() const { return *options_.hedge; }
+  // As scheduler::ask and take_back. A hedge that goes is noted in the attempt's record.
+  bool ask(hedge_ask& hedge, const attempt& beside, core::instant now);
+  void take_back(hedge_ask& hedge, const attempt& beside, core::instant now);
+  std::unique_ptr<origin_extra>& extra_of(const attempt& a) { return scheduler_.extra_of(a.permit); }
+  // What its pipeline is told of it; valid as long as the attempt is out.
+  aio::call_context context_of(const attempt& a) const;
 
   // Each attempt ends in one of these. Throws: io_error.
   void landed(attempt a, attempt_result result, core::instant now);
@@ -106,7 +116,7 @@ class request_flow {
   result_record base_record(const job& of, core::instant now) const;
 
   flow_options options_;
-  flow_observer& told_;
+  decision_feed feed_;
   scheduler scheduler_;
   body_store bodies_;
   core::random_source random_;

@@ -1,7 +1,7 @@
 #include "dspu/request_line.hpp"
 
 #include "dspu/base64.hpp"
-#include "dspu/url.hpp"
+#include "dspu/request_url.hpp"
 #include "dspu/utf8.hpp"
 
 #include <boost/json.hpp>

@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/address_v6.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
@@ -31,6 +32,13 @@ std::string lower(std::string_view text) {
 
 bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
 
+constexpr std::string_view illegal_marks = "\"<>\\^`{|}";
+
+// A percent sign that two hexadecimal digits do not follow.
+bool is_lone_percent(std::string_view text, std::size_t i) {
+  return text[i] == '%' && !(i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]));
+}
+
 // The parser only says that a URL is wrong; people want to know where.
 void check_characters(std::string_view url) {
   const auto scheme_end = url.find("://");
@@ -42,10 +50,10 @@ void check_characters(std::string_view url) {
       reject(url, "has a space or control character" + where + "; it must be percent-encoded");
     if (c > 0x7f) reject(url, "has a character outside ASCII" + where + "; it must be percent-encoded");
     const bool stray_bracket = (c == '[' || c == ']') && i > after_authority;
-    if (stray_bracket || std::string_view("\"<>\\^`{|}").find(url[i]) != std::string_view::npos)
+    if (stray_bracket || illegal_marks.find(url[i]) != illegal_marks.npos)
       reject(url, std::string("has the illegal character '") + url[i] + "'" + where +
                       "; it must be percent-encoded");
-    if (c == '%' && !(i + 2 < url.size() && is_hex(url[i + 1]) && is_hex(url[i + 2])))
+    if (is_lone_percent(url, i))
       reject(url, "has a '%'" + where + " that two hexadecimal digits do not follow");
   }
 }
@@ -88,6 +96,50 @@ std::uint16_t port_of(std::string_view url, const urls::url_view& view, std::str
 }
 
 }  // namespace
+
+std::size_t authority_end(std::string_view reference) {
+  const auto slashes = reference.find("//");
+  if (slashes == reference.npos || reference.substr(0, slashes).find_first_of("/?#") != reference.npos)
+    return 0;
+  return std::min(reference.find_first_of("/?#", slashes + 2), reference.size());
+}
+
+std::string percent_encode_illegal(std::string_view reference) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const auto path_begin = authority_end(reference);
+  std::string result;
+  result.reserve(reference.size());
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const auto c = static_cast<unsigned char>(reference[i]);
+    const bool stray_bracket = (c == '[' || c == ']') && i >= path_begin;
+    const bool illegal = c <= ' ' || c >= 0x7f || illegal_marks.find(reference[i]) != illegal_marks.npos;
+    if (is_lone_percent(reference, i) || stray_bracket || illegal) {
+      result += '%';
+      result += digits[c >> 4];
+      result += digits[c & 15];
+    } else {
+      result += reference[i];
+    }
+  }
+  return result;
+}
+
+std::string normalize_url(std::string_view text) {
+  const bool has_blank =
+      std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
+  if (has_blank) reject(text, "has a blank or a control character; write a blank as %20");
+  if (text.find("://") == text.npos) reject(text, "is not written in full, as https://example.com/path is");
+  const std::string_view whole = text.substr(0, text.find('#'));
+  const std::string_view front = whole.substr(0, authority_end(whole));
+  if (std::ranges::any_of(front, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    reject(text, "has a host that is not in ASCII; write it in punycode (xn--...)");
+  const std::string full = percent_encode_illegal(whole);
+  static_cast<void>(parse_url(full));  // throws unless it is a URL that can be requested
+  urls::url url(*urls::parse_uri(full));
+  url.normalize_scheme();
+  url.normalize_authority();
+  return std::string(url.buffer());
+}
 
 std::string host_and_port(std::string_view host, std::uint16_t port) {
   const bool brackets = host.find(':') != host.npos;

@@ -1,6 +1,8 @@
-// What it takes to request a URL: the origin to connect to, the request target, the credentials in it.
+// URLs: as people write them, as they go out, and what it takes to request one: the origin to connect to, the
+// request target, the credentials in it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +32,18 @@ struct parsed_url {
 
 // Throws: std::invalid_argument naming the URL and what is wrong with it. A fragment is dropped.
 parsed_url parse_url(std::string_view url);
+
+// `text` as an absolute http or https URL, fit for the wire: scheme and host in small letters, characters
+// that a URL may not hold (umlauts, |, {) percent-encoded after the host, the fragment dropped. Throws:
+// std::invalid_argument saying what is wrong with it.
+std::string normalize_url(std::string_view text);
+
+// A URL or a relative reference with all characters percent-encoded that may not stand where they do, a
+// percent sign that begins no escape among them.
+std::string percent_encode_illegal(std::string_view reference);
+
+// Where the authority of a URL or reference ends; 0 if it has none.
+std::size_t authority_end(std::string_view reference);
 
 // "host:port" with the port always there and brackets around an IPv6 address: the target of a CONNECT.
 std::string host_and_port(std::string_view host, std::uint16_t port);

@@ -6,6 +6,9 @@
 
 namespace dspu::app {
 
+// With more origins than that, what is kept beside them is let go when they have nothing to do.
+constexpr std::size_t origins_with_extras = 1000;
+
 struct origin_entry {
   origin_entry(std::string name, const origin_state::options& limits, core::instant now)
       : state(std::move(name), limits, now) {}
@@ -161,7 +164,7 @@ std::optional<dispatch> scheduler::next(core::instant now) {
       place(e, now);
       continue;
     }
-    return dispatch_from(e, now);
+    return e.state.hedge_is_due() ? dispatch_hedge(e, now) : dispatch_from(e, now);
   }
   block(wait_reason::none, now);
   pacer_.rest();
@@ -171,17 +174,44 @@ std::optional<dispatch> scheduler::next(core::instant now) {
 dispatch scheduler::dispatch_from(origin_entry& e, core::instant now) {
   block(wait_reason::none, now);
   pacer_.take(now);
-  const core::admission admission = e.state.admit(now);
+  const origin_state::admitted admitted = e.state.admit(now);
   ++in_flight_;
   --waiting_;
-  dispatch d{e.state.pop(now), {admission.generation, &e}};
+  dispatch d{.job = e.state.pop(now), .permit = {&e, admitted.place}};
   if (d.job->started_at) deadlines_.erase({d.job->deadline, d.job->ticket, &e, d.job.get()});
   note_wait(d, e, now);
-  if (admission.transition) told_.on_breaker(e.state.name(), *admission.transition);
+  tell_of_breaker(e, admitted.transition, now);
   // To the back of those whose turn comes.
   leave_turn(e, now);
   place(e, now);
   return d;
+}
+
+dispatch scheduler::dispatch_hedge(origin_entry& e, core::instant now) {
+  block(wait_reason::none, now);
+  pacer_.take(now);
+  ++in_flight_;
+  dispatch d{.hedge = &e.state.admit_hedge(now)};
+  leave_turn(e, now);
+  place(e, now);
+  return d;
+}
+
+bool scheduler::ask(hedge_ask& hedge, const permit& beside, core::instant now) {
+  if (!beside.origin->state.charge_hedge(now)) return false;
+  hedge.charged = now;
+  beside.origin->state.push(hedge);
+  place(*beside.origin, now);
+  return true;
+}
+
+std::unique_ptr<origin_extra>& scheduler::extra_of(const permit& right) { return right.origin->state.extra; }
+
+void scheduler::take_back(hedge_ask& hedge, const permit& beside, core::instant now) {
+  if (hedge.now == hedge_ask::stage::going) --in_flight_;
+  if (hedge.now == hedge_ask::stage::waiting) beside.origin->state.refund_hedge(hedge.charged);
+  beside.origin->state.remove(hedge);
+  place(*beside.origin, now);
 }
 
 // How long the request has waited and mostly for what. While its own backoff ran, it did not wait for the
@@ -214,11 +244,20 @@ core::instant scheduler::wake_at() const {
   return at;
 }
 
-void scheduler::settle(const permit& right, core::verdict verdict, core::instant now) {
+void scheduler::tell_of_breaker(const origin_entry& e, std::optional<core::circuit_transition> transition,
+                                core::instant now) {
+  if (transition) told_.on_breaker(e.state.name(), *transition, e.state.breaker_statistics(now), now);
+}
+
+void scheduler::settle(const permit& right, const attempt_end& end, core::instant now) {
   origin_entry& e = *right.origin;
   --in_flight_;
-  const auto transition = e.state.settle(right.generation, verdict, now);
-  if (transition) told_.on_breaker(e.state.name(), *transition);
+  const auto came_to = e.state.settle(right.place, end, now);
+  tell_of_breaker(e, came_to.transition, now);
+  if (origins_.size() > origins_with_extras && e.state.empty() && e.state.in_flight() == 0)
+    e.state.extra.reset();
+  if (came_to.limit_changed)
+    told_.on_limit(e.state.name(), e.state.concurrency(), right.place.in_flight, now);
   place(e, now);
 }
 
@@ -229,12 +268,16 @@ void scheduler::hold(const permit& right, core::duration duration, core::instant
   // All that were out when the limit was passed come back with the same wish: that is news once.
   const bool news = now >= e.state.held_until() || until - e.state.held_until() >= std::chrono::seconds(1);
   e.state.hold(until);
-  if (news) told_.on_hold(e.state.name(), duration);
+  if (news) told_.on_hold(e.state.name(), duration, now);
   if (duration > options_.retry_after_max) refuse_all(e, outcome::retry_after_too_long);
   place(e, now);
 }
 
-core::instant scheduler::held_until(const permit& right) const { return right.origin->state.held_until(); }
+bool scheduler::charge_retry(const permit& right, job& again, core::instant now) {
+  return right.origin->state.charge_retry(again, now);
+}
+
+std::string_view scheduler::origin_of(const permit& right) const { return right.origin->state.name(); }
 
 job_ptr scheduler::drop_any() {
   if (!refused_.empty()) {

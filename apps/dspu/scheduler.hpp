@@ -40,13 +40,14 @@ struct origin_entry;
 
 // The right to make one attempt; given back with settle().
 struct permit {
-  std::uint64_t generation = 0;
   origin_entry* origin = nullptr;
+  dspu::app::place place{};
 };
 
 struct dispatch {
-  job_ptr job;
-  dspu::app::permit permit;
+  hedge_ask* hedge = nullptr;  // it goes, and there is nothing else
+  job_ptr job{};
+  dspu::app::permit permit{};
   core::duration wait{};  // since it was queued
   wait_reason why = wait_reason::none;
 };
@@ -68,8 +69,12 @@ class scheduler {
   class listener {
    public:
     virtual ~listener() = default;
-    virtual void on_hold(std::string_view origin, core::duration duration) = 0;
-    virtual void on_breaker(std::string_view origin, core::circuit_transition transition) = 0;
+    virtual void on_hold(std::string_view origin, core::duration duration, core::instant now) = 0;
+    virtual void on_breaker(std::string_view origin, core::circuit_transition transition,
+                            const core::breaker_statistics& after, core::instant now) = 0;
+    // The limit that --adaptive-concurrency learns.
+    virtual void on_limit(std::string_view origin, std::size_t limit, std::size_t in_flight,
+                          core::instant now) = 0;
   };
 
   // Throws: std::invalid_argument for limits that cannot be kept.
@@ -84,12 +89,22 @@ class scheduler {
   std::optional<refusal> next_refusal(core::instant now);
   core::instant wake_at() const;
 
-  void settle(const permit& right, core::verdict verdict, core::instant now);
+  void settle(const permit& right, const attempt_end& end, core::instant now);
+  // Whether `again` may be sent once more, as far as its origin's retry budget goes; then it is charged to
+  // it.
+  bool charge_retry(const permit& right, job& again, core::instant now);
+  // A hedge of the attempt that has this permit asks to go: next() brings it. Each is taken back before the
+  // attempt is settled, whether it went or not. False if the retry budget of the origin has nothing left for
+  // it.
+  bool ask(hedge_ask& hedge, const permit& beside, core::instant now);
+  void take_back(hedge_ask& hedge, const permit& beside, core::instant now);
+
   // The origin asked to be left alone until `until`. If that is further off than retry_after_max, all who
   // wait for it are refused.
   void hold(const permit& right, core::duration duration, core::instant now);
-  // How long the origin is held yet.
-  core::instant held_until(const permit& right) const;
+  std::unique_ptr<origin_extra>& extra_of(const permit& right);
+  // Valid as long as the attempt is out.
+  std::string_view origin_of(const permit& right) const;
 
   // Takes out a request that waits, whichever; nothing if none does.
   job_ptr drop_any();
@@ -112,6 +127,9 @@ class scheduler {
   void refuse_late(core::instant now);
   void block(wait_reason reason, core::instant now) { front_.turn_to(reason, now); }
   dispatch dispatch_from(origin_entry& e, core::instant now);
+  dispatch dispatch_hedge(origin_entry& e, core::instant now);
+  void tell_of_breaker(const origin_entry& e, std::optional<core::circuit_transition> transition,
+                       core::instant now);
   void note_wait(dispatch& d, origin_entry& e, core::instant now) const;
   wait_totals waits_of(const origin_entry& e, core::instant now) const;
 

@@ -55,10 +55,13 @@ std::string times(std::uint64_t count) { return count == 1 ? "once" : std::to_st
 void summary::add(const result_record& record) {
   ++outcomes_[static_cast<std::size_t>(record.outcome)];
   bytes_ += record.bytes;
+  if (record.retry_refused) ++retries_refused_;
   for (const attempt_record& attempt : record.attempts) {
     ++attempts_;
     if (attempt.status != 0) ++statuses_[attempt.status];
     exchanges_.add(attempt.duration);
+    hedges_ += attempt.hedges;
+    if (attempt.hedge_won) ++hedges_won_;
   }
   if (record.attempts.empty()) return;
   for (std::size_t i = 1; i < record.attempts.size(); ++i) {
@@ -112,6 +115,10 @@ std::string summary::to_text(const run_facts& facts) const {
   if (breaker_opened_ > 0) {
     text += "  breakers     opened " + times(breaker_opened_) + ", closed " + times(breaker_closed_) + "\n";
   }
+  if (hedges_ > 0)
+    text += "  hedges       " + std::to_string(hedges_) + " sent, " + std::to_string(hedges_won_) + " won\n";
+  if (retries_refused_ > 0)
+    text += "  retry budget refused " + std::to_string(retries_refused_) + " retries (--retry-budget)\n";
   if (facts.unsent > 0) text += "  not sent     " + std::to_string(facts.unsent) + " that had been read\n";
   return text;
 }
@@ -133,6 +140,9 @@ std::string summary::to_json(const run_facts& facts) const {
   json.end_object();
   json.member("attempts", attempts_);
   json.member("retries", retries_);
+  json.member("retries_refused", retries_refused_);
+  json.member("hedges", hedges_);
+  json.member("hedges_won", hedges_won_);
   json.key("statuses");
   json.begin_object();
   for (const auto& [status, count] : statuses_) json.member(std::to_string(status), count);

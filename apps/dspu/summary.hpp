@@ -44,6 +44,9 @@ class summary {
   std::map<unsigned, std::uint64_t> statuses_;  // of attempts
   std::uint64_t attempts_ = 0;
   std::uint64_t retries_ = 0;
+  std::uint64_t retries_refused_ = 0;
+  std::uint64_t hedges_ = 0;
+  std::uint64_t hedges_won_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t breaker_opened_ = 0;
   std::uint64_t breaker_closed_ = 0;

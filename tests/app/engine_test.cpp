@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -62,7 +63,7 @@ class collector final : public flow_observer {
   }
   void on_retry(const job&, core::duration, core::retry_reason) override { ++retries; }
   void on_hold(std::string_view origin, core::duration d) override { holds.emplace_back(origin, d); }
-  void on_breaker(std::string_view origin, core::circuit_transition t) override {
+  void on_breaker(std::string_view origin, core::circuit_transition t, core::duration) override {
     transitions.emplace_back(std::string(origin), t.to);
   }
 
@@ -543,6 +544,341 @@ TEST(Engine, EndsWithTheErrorOfWhoeverKeepsTheResults) {
   EXPECT_THROW(run.run(), io_error);
   EXPECT_THAT(run.seen.records, SizeIs(15));
   EXPECT_EQ(run.wire.in_flight(), 0u);
+}
+
+dspu::core::retry_budget_options budget_of(double share, double floor) {
+  return {.ttl = 60s, .min_retries_per_second = floor, .retries_per_call = share};
+}
+
+TEST(Engine, KeepsToTheRetryBudgetOfEachOrigin) {
+  auto requests = urls("http://down/", 100);
+  for (auto& request : urls("http://well/", 50)) requests.push_back(request);
+  run_of run(requests, [](const http_request& request, int nth) {
+    const bool fails = request.url.starts_with("http://down/") || (nth == 1 && request.url.ends_with("5"));
+    return fails ? reply{.status = 503} : reply{};
+  });
+  run.options.flow.scheduling.origin.breaker.reset();
+  run.options.flow.scheduling.origin.retry_budget = budget_of(0.2, 0);
+  run.run();
+  std::size_t to_down = 0;
+  for (const auto& note : run.wire.notes) to_down += note.url.starts_with("http://down/") ? 1 : 0;
+  EXPECT_EQ(to_down, 120u);
+  EXPECT_EQ(run.engine->counts().ok, 50u);
+  EXPECT_EQ(run.engine->counts().retries, 25u);
+  EXPECT_EQ(run.engine->counts().retries_refused, 100u);
+  const auto& refused = run.seen.of("http://down/100");
+  EXPECT_TRUE(refused.retry_refused);
+  EXPECT_EQ(refused.outcome, outcome::http_error);
+  EXPECT_EQ(refused.status, 503u);
+  EXPECT_THAT(refused.error, HasSubstr("--retry-budget"));
+  EXPECT_FALSE(run.seen.of("http://well/5").retry_refused);
+}
+
+TEST(Engine, KeepsTheRealErrorOfARetryThatTheBudgetRefuses) {
+  run_of run(urls("http://h/", 1),
+             [](const http_request&, int) { return failing(transport_failure::connect); });
+  run.options.flow.scheduling.origin.retry_budget = budget_of(0, 0);
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 10ms);
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::connect);
+  EXPECT_THAT(run.seen.records.at(0).error,
+              AllOf(HasSubstr("connect: scripted"), HasSubstr("--retry-budget")));
+}
+
+TEST(Engine, GivesBackTheRetryThatWasNotMade) {
+  run_of run(urls("http://h/", 3), [](const http_request& request, int nth) {
+    if (request.url == "http://h/2") return reply{.status = 503, .headers = retry_after_header("20")};
+    return nth == 1 ? reply{.status = 503} : reply{};
+  });
+  run.options.flow.scheduling.origin.concurrency = 1;
+  run.options.flow.scheduling.deadline = 5s;
+  run.options.flow.scheduling.origin.retry_budget = budget_of(0, 1.0 / 60);  // one retry a minute
+  run.run();
+  // The first was charged for a retry, and its deadline passed while the second held the origin.
+  EXPECT_EQ(run.seen.of("http://h/1").outcome, outcome::deadline);
+  EXPECT_EQ(run.seen.of("http://h/3").outcome, outcome::ok);
+  EXPECT_THAT(run.wire.times("http://h/3"), ElementsAre(20020ms, 21030ms));
+}
+
+TEST(Engine, LearnsHowManyRequestsAnOriginBears) {
+  std::size_t refused = 0;
+  run_of run(urls("http://h/", 5000), [&](const http_request&, int) {
+    if (run.wire.in_flight() < 20) return reply{.latency = 100ms};
+    ++refused;
+    return reply{.latency = 5ms, .status = 503};
+  });
+  run.options.flow.plan = core::retry_plan(100, core::backoff_options{.base_delay = 1ms}, 5min);
+  run.options.flow.scheduling.origin.breaker.reset();
+  run.options.flow.scheduling.origin.adaptive =
+      core::adaptive_limit_options{.algorithm = core::limit_algorithm::aimd, .initial = 8};
+  run.run();
+  EXPECT_EQ(run.engine->counts().ok, 5000u);
+  EXPECT_GE(run.wire.most_in_flight(), 20u);
+  EXPECT_LE(run.wire.most_in_flight(), 40u);
+  EXPECT_LE(refused, 1500u);
+  // Twenty at a time need 25 s.
+  EXPECT_LE(run.sim.elapsed(), 30s);
+}
+
+TEST(Engine, AdaptsEachOriginByItself) {
+  auto requests = urls("http://narrow/", 300);
+  for (auto& request : urls("http://wide/", 3000)) requests.push_back(request);
+  std::size_t most_to_wide = 0;
+  run_of run(requests, [&](const http_request& request, int) {
+    if (request.url.starts_with("http://narrow/")) return reply{.latency = 100ms, .status = 503};
+    return reply{.latency = 100ms};
+  });
+  run.options.flow.scheduling.origin.breaker.reset();
+  run.options.flow.scheduling.origin.adaptive =
+      core::adaptive_limit_options{.algorithm = core::limit_algorithm::aimd, .initial = 8, .max = 50};
+  run.run();
+  std::map<std::chrono::nanoseconds, std::size_t> wide_at;
+  for (const auto& note : run.wire.notes) {
+    if (note.url.starts_with("http://wide/")) most_to_wide = std::max(most_to_wide, ++wide_at[note.at]);
+  }
+  EXPECT_GE(most_to_wide, 40u);
+  std::map<std::chrono::nanoseconds, std::size_t> narrow_at;
+  for (const auto& note : run.wire.notes) {
+    if (note.url.starts_with("http://narrow/") && note.at > 10s) ++narrow_at[note.at];
+  }
+  for (const auto& [at, count] : narrow_at) EXPECT_LE(count, 1u) << at.count();
+}
+
+// The first exchange for a URL takes its time, further ones are quick.
+fake_transport::script first_takes(std::chrono::nanoseconds time) {
+  return [time](const http_request&, int nth) { return nth == 1 ? reply{.latency = time} : reply{}; };
+}
+
+TEST(Engine, SendsASlowRequestOnceMore) {
+  run_of run(urls("http://h/", 1), first_takes(5s));
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 200ms));
+  EXPECT_EQ(run.sim.elapsed(), 210ms);
+  const auto& record = run.seen.records.at(0);
+  EXPECT_EQ(record.outcome, outcome::ok);
+  ASSERT_THAT(record.attempts, SizeIs(1));
+  EXPECT_EQ(record.attempts[0].hedges, 1u);
+  EXPECT_TRUE(record.attempts[0].hedge_won);
+  EXPECT_EQ(run.engine->counts().retries, 0u);
+}
+
+TEST(Engine, LetsTheFirstExchangeWinIfItIsQuicker) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.latency = 300ms} : reply{.latency = 5s};
+  });
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 300ms);
+  EXPECT_EQ(run.seen.records.at(0).attempts[0].hedges, 1u);
+  EXPECT_FALSE(run.seen.records.at(0).attempts[0].hedge_won);
+}
+
+TEST(Engine, KeepsTheBodyOfTheWinnerAlone) {
+  dspu::app::testing::temporary_directory directory;
+  for (const bool hedge_wins : {true, false}) {
+    run_of run(urls("http://h/", 1), [hedge_wins](const http_request&, int nth) {
+      return nth == 1 ? reply{.latency = 1s, .body = "first"}
+                      : reply{.latency = hedge_wins ? 10ms : 5s, .body = "hedge"};
+    });
+    run.wire.gives_body_first = true;
+    run.options.flow.bodies = {.directory = directory / "d", .inline_limit = 100};
+    run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+    run.run();
+    const auto& record = run.seen.records.at(0);
+    const std::string expected = hedge_wins ? "hedge" : "first";
+    EXPECT_EQ(record.body, expected);
+    EXPECT_EQ(record.bytes, 5u);
+    EXPECT_EQ(dspu::app::testing::read_file(record.file), expected);
+    for (const auto& entry : std::filesystem::directory_iterator(directory / "d"))
+      EXPECT_EQ(entry.path().string(), record.file);
+  }
+}
+
+TEST(Engine, HedgesOnlyWhatMayBeDoneTwice) {
+  run_of run({request_to("http://h/post", "POST"), request_to("http://h/put", "PUT")}, first_takes(1s));
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/post"), ElementsAre(0s));
+  EXPECT_THAT(run.wire.times("http://h/put"), ElementsAre(0s, 200ms));
+}
+
+TEST(Engine, KeepsItsLimitsWhenItHedges) {
+  run_of run(urls("http://h/", 20), [](const http_request& request, int nth) {
+    return reply{.latency = nth == 1 && request.url.ends_with("5") ? 1s : 20ms};
+  });
+  run.options.flow.scheduling.origin.concurrency = 4;
+  run.options.flow.scheduling.origin.rate = rate_spec{10, 1s, 5.0};
+  run.options.flow.hedge = core::hedge_options{.delay = 50ms};
+  run.run();
+  EXPECT_EQ(run.engine->counts().ok, 20u);
+  EXPECT_LE(run.wire.most_in_flight(), 4u);
+  const auto& notes = run.wire.notes;
+  EXPECT_EQ(notes.size(), 22u);
+  for (std::size_t first = 0, last = 0; last < notes.size(); ++last) {
+    while (notes[last].at - notes[first].at >= 1s) ++first;
+    ASSERT_LE(last - first + 1, 15u);
+  }
+}
+
+TEST(Engine, LetsAHedgeGoBeforeRequestsThatHaveNotBegun) {
+  run_of run(urls("http://h/", 4), [](const http_request& request, int nth) {
+    if (nth > 1) return reply{};
+    return reply{.latency = request.url == "http://h/1" ? 10s : request.url == "http://h/2" ? 500ms : 10ms};
+  });
+  run.options.flow.scheduling.origin.concurrency = 2;
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 500ms));
+  EXPECT_THAT(run.wire.times("http://h/2"), ElementsAre(0s));
+  EXPECT_THAT(run.wire.times("http://h/3"), ElementsAre(510ms));
+  EXPECT_EQ(run.sim.elapsed(), 520ms);
+  EXPECT_EQ(run.seen.of("http://h/2").attempts[0].hedges, 0u);
+}
+
+TEST(Engine, LeavesAFailureToTheRetry) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 503} : nth == 2 ? failing(transport_failure::reset) : reply{};
+  });
+  run.options.flow.hedge = core::hedge_options{.max_hedges = 3, .delay = 200ms};
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 1010ms, 3020ms));
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::ok);
+}
+
+TEST(Engine, WaitsForAHedgeThatIsOutWhenTheFirstExchangeFails) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.latency = 300ms, .failure = transport_failure::reset} : reply{.latency = 500ms};
+  });
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 700ms);
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::ok);
+  EXPECT_THAT(run.seen.records.at(0).attempts, SizeIs(1));
+}
+
+TEST(Engine, FailsAsTheFirstExchangeDidIfAllFail) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.latency = 300ms, .status = 503}
+                    : reply{.latency = 200ms, .failure = transport_failure::reset};
+  });
+  run.options.flow.plan = core::retry_plan(1, core::backoff_options{}, 5min);
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 400ms);
+  EXPECT_EQ(run.seen.records.at(0).status, 503u);
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::http_error);
+}
+
+TEST(Engine, GivesAHedgeNoMoreTimeThanTheAttemptHas) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.latency = 1h}; });
+  run.options.flow.plan = core::retry_plan(1, core::backoff_options{}, 5min);
+  run.options.flow.hedge = core::hedge_options{.delay = 20s};
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 30s);
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::timeout);
+  EXPECT_EQ(run.seen.records.at(0).attempts[0].hedges, 1u);
+}
+
+TEST(Engine, ChargesHedgesToTheRetryBudget) {
+  run_of run(urls("http://h/", 10), first_takes(1s));
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.options.flow.scheduling.origin.retry_budget = budget_of(0.2, 0);
+  run.run();
+  EXPECT_THAT(run.wire.notes, SizeIs(12));
+}
+
+TEST(Engine, ParksHedgesWhileTheBreakerIsOpen) {
+  run_of run(urls("http://h/", 3), [](const http_request& request, int nth) {
+    if (request.url == "http://h/1") return reply{.latency = nth == 1 ? 1s : 10ms};
+    return failing(transport_failure::reset);
+  });
+  run.options.flow.scheduling.origin.breaker = core::breaker_options{.failure_threshold = 2, .timeout = 1h};
+  run.options.flow.hedge = core::hedge_options{.delay = 200ms};
+  run.options.flow.scheduling.deadline = 10s;
+  run.run();
+  EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s));
+  EXPECT_EQ(run.seen.of("http://h/1").outcome, outcome::ok);
+}
+
+TEST(Engine, HedgesAfterAPercentileOfWhatItsOriginTakes) {
+  auto requests = urls("http://quick/", 40);
+  for (auto& request : urls("http://slow/", 40)) requests.push_back(request);
+  run_of run(requests, [](const http_request& request, int nth) {
+    if (request.url == "http://quick/40" && nth == 1) return reply{.latency = 10s};
+    return reply{.latency = request.url.starts_with("http://quick/") ? 100ms : 2s};
+  });
+  run.options.flow.scheduling.origin.concurrency = 2;
+  run.options.flow.hedge = core::hedge_options{.delay = core::duration::max(), .quantile = 0.95};
+  run.run();
+  // One exchange each, but for the one that took longer than its origin's others.
+  EXPECT_THAT(run.wire.notes, SizeIs(81));
+  const auto times = run.wire.times("http://quick/40");
+  ASSERT_THAT(times, SizeIs(2));
+  EXPECT_GE(times[1] - times[0], 100ms);
+  EXPECT_LE(times[1] - times[0], 104ms);
+}
+
+TEST(Engine, StopsWithHedgesOutAndWaiting) {
+  run_of run(urls("http://h/", 30), [](const http_request&, int) { return reply{.latency = 20s}; });
+  run.options.flow.scheduling.origin.concurrency = 10;
+  run.options.flow.hedge = core::hedge_options{.max_hedges = 2, .delay = 200ms};
+  run.make();
+  run.sim.at(1s, [&] { run.engine->stop(3s); });
+  run.run();
+  EXPECT_EQ(run.sim.elapsed(), 4s);
+  EXPECT_EQ(run.engine->counts().cancelled, 10u);
+}
+
+class event_list final : public dspu::aio::observer {
+ public:
+  void on_event(const dspu::aio::event& e) noexcept override {
+    std::string text = std::string(e.pipeline) + " " + std::to_string(e.call) + "." +
+                       std::to_string(e.attempt) + " " + std::string(dspu::aio::name_of(e.kind));
+    if (!e.policy.empty()) text += " " + std::string(e.policy);
+    text += " " + std::string(e.reason);
+    if (!e.state.empty()) text += " " + std::string(e.state);
+    for (const auto& f : e.facts)
+      text += " " + std::string(f.name) + "=" + std::to_string(f.value).substr(0, 5);
+    events.push_back(text);
+  }
+  std::vector<std::string> events;
+};
+
+TEST(Engine, TellsAnObserverInTheWordsOfTheLibrary) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 503} : nth == 2 ? reply{.latency = 31s} : reply{};
+  });
+  event_list told;
+  run.options.flow.observer = &told;
+  run.run();
+  EXPECT_THAT(told.events, ElementsAre("http://h 1.1 attempt_ended failure seconds=0.010",
+                                       "http://h 1.2 retry_scheduled retry backoff attempt=1.000 delay=1.000",
+                                       "http://h 1.2 attempt_ended timed_out seconds=30.00",
+                                       "http://h 1.2 timed_out timeout expired limit=30.00",
+                                       "http://h 1.3 retry_scheduled retry backoff attempt=2.000 delay=2.000",
+                                       "http://h 1.3 attempt_ended success seconds=0.010",
+                                       "http://h 1.3 call_ended success seconds=33.02 attempts=3.000"));
+}
+
+TEST(Engine, TellsAnObserverOfWaitsRefusalsAndBreakers) {
+  run_of run(urls("http://h/", 2),
+             [](const http_request&, int) { return failing(transport_failure::reset); });
+  event_list told;
+  run.options.flow.observer = &told;
+  run.options.flow.scheduling.origin.concurrency = 1;
+  run.options.flow.scheduling.origin.breaker = core::breaker_options{.failure_threshold = 1, .timeout = 30s};
+  run.options.flow.scheduling.deadline = 20s;
+  run.run();
+  EXPECT_THAT(told.events,
+              ElementsAre("http://h 1.1 attempt_ended failure seconds=0.010",
+                          "http://h 0.1 state_changed circuit_breaker failures open generation=1.000 "
+                          "failure_count=1.000 success_count=0.000 reopenings=0.000",
+                          "http://h 1.2 retry_scheduled retry backoff attempt=1.000 delay=1.000",
+                          "http://h 1.2 refused circuit_breaker open seconds=19.99",
+                          "http://h 1.2 call_ended refused seconds=20.00 attempts=1.000",
+                          "http://h 2.1 refused circuit_breaker open seconds=20.01",
+                          "http://h 2.1 call_ended refused seconds=20.01 attempts=0.000"));
 }
 
 TEST(Engine, SavesTheLastBodyOnly) {

@@ -48,6 +48,7 @@ class fake_transport final : public transport {
     const reply r = answer_(request, ++counts_[request.url]);
     out_.enter();
     const leave_guard guard{out_};
+    if (gives_body_first) begin(r, sink);
     dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, r.latency);
     co_await timer.async_wait(boost::asio::use_awaitable);
     if (r.failure) throw transport_error(*r.failure, "scripted");
@@ -55,7 +56,7 @@ class fake_transport final : public transport {
     response.status = r.status;
     response.headers = r.headers;
     response.body_bytes = r.body.size();
-    give(response, r.body, sink);
+    if (!gives_body_first) give(response, r.body, sink);
     co_return response;
   }
 
@@ -70,6 +71,7 @@ class fake_transport final : public transport {
   }
 
   std::vector<exchange_note> notes;
+  bool gives_body_first = false;  // before it waits, as where only the end of a body is slow
 
  private:
   struct gauge {
@@ -82,6 +84,11 @@ class fake_transport final : public transport {
     ~leave_guard() { --g.now; }
   };
 
+  static void begin(const reply& r, body_sink& sink) {
+    http_response head;
+    head.status = r.status;
+    give(head, r.body, sink);
+  }
   static void give(const http_response& head, const std::string& body, body_sink& sink) {
     try {
       sink.begin(head);

@@ -310,6 +310,21 @@ TEST_F(HttpClientWallClock, BoundsItsIdleConnections) {
   run_until(loop, [&] { return a.open() + b.open() == 0; });
 }
 
+TEST_F(HttpClientWallClock, ClosesAnIdleConnectionToMakeRoomForAnother) {
+  scripted_server a(loop, {{{ok("a")}, ending::hold}});
+  scripted_server b(loop, {{{ok("b"), ok("c")}, ending::hold}});
+  http_client_options o = direct();
+  o.max_connections = 1;
+  http_client client(loop.get_executor(), o);
+  ASSERT_TRUE(fetch(loop, client, a.url()).response);
+  EXPECT_EQ(a.open(), 1U);
+  ASSERT_TRUE(fetch(loop, client, b.url()).response);
+  run_until(loop, [&] { return a.open() == 0; });
+  EXPECT_EQ(client.idle_connections(), 1U);
+  // What can be used again needs no room.
+  EXPECT_TRUE(fetch(loop, client, b.url()).response.value().reused_connection);
+}
+
 TEST_F(HttpClientWallClock, DropsConnectionsThatIdledTooLong) {
   scripted_server server(loop, {{{ok("1"), ok("2")}, ending::hold}, {{ok("3")}, ending::hold}});
   http_client_options o = direct();

@@ -89,7 +89,7 @@ TEST(Input, NamesFileAndLineAndGoesOn) {
   const auto items =
       items_of_file("http://h/1\n\nnonsense\n" + std::string(2000, 'x') + "\n\xff\xfe\nhttp://h/2\n");
   ASSERT_EQ(items.size(), 5u);
-  EXPECT_THAT(items[1].problem, HasSubstr("in:3: 'nonsense' is not a usable URL"));
+  EXPECT_THAT(items[1].problem, HasSubstr("in:3: URL \"nonsense\" is not written in full"));
   EXPECT_THAT(items[2].problem, HasSubstr("in:4: the line is too long"));
   EXPECT_THAT(items[3].problem, HasSubstr("in:5: "));
   EXPECT_EQ(items[4].request.url, "http://h/2");

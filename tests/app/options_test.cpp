@@ -48,9 +48,9 @@ TEST(FetchOptions, HasTheDefaultsThatHelpShows) {
   EXPECT_EQ(o.backoff.base_delay, 1s);
   EXPECT_EQ(o.backoff.max_delay, 60s);
   EXPECT_EQ(o.retry_after_max, 5min);
-  EXPECT_EQ(o.breaker_failures, 5u);
-  EXPECT_EQ(o.breaker_successes, 2u);
-  EXPECT_EQ(o.breaker_timeout, 30s);
+  EXPECT_EQ(o.breaker.failure_threshold, 5);
+  EXPECT_EQ(o.breaker.success_threshold, 2);
+  EXPECT_EQ(o.breaker.timeout, 30s);
   EXPECT_EQ(o.connect_timeout, 5s);
   EXPECT_EQ(o.timeout, 30s);
   EXPECT_EQ(o.deadline, 5min);
@@ -101,6 +101,43 @@ TEST(FetchOptions, NamesTheFlagTheValueAndTheRange) {
   EXPECT_NE(refusal({"--no-such-flag"}), "accepted");
 }
 
+TEST(FetchOptions, ReadsRetryBudgetAndAdaptiveConcurrency) {
+  const fetch_options none = parsed({"http://h"});
+  EXPECT_FALSE(none.retry_budget.has_value());
+  EXPECT_FALSE(none.adaptive_concurrency.has_value());
+  const fetch_options o = parsed(
+      {"http://h", "--retry-budget", "10%,floor=2/s", "--adaptive-concurrency=vegas,max=30", "-j", "20"});
+  const auto made = to_engine_options(o).flow.scheduling.origin;
+  EXPECT_EQ(made.retry_budget->retries_per_call, 0.1);
+  EXPECT_EQ(made.adaptive->algorithm, dspu::core::limit_algorithm::vegas);
+  EXPECT_EQ(most_per_origin(o), 20u);
+  EXPECT_EQ(parsed({"http://h", "--adaptive-concurrency"}).adaptive_concurrency->algorithm,
+            dspu::core::limit_algorithm::gradient2);
+  EXPECT_EQ(
+      parsed({"--adaptive-concurrency", "--retry-budget", "0.5", "http://h"}).adaptive_concurrency->initial,
+      8);
+  EXPECT_NE(refusal({"http://h", "--adaptive-concurrency", "--host-concurrency", "3"}), "accepted");
+  EXPECT_THAT(refusal({"http://h", "--retry-budget", "much"}),
+              AllOf(HasSubstr("--retry-budget"), HasSubstr("'much'")));
+}
+
+TEST(FetchOptions, ReadsWhoIsToldOfItsDecisions) {
+  const fetch_options o = parsed({"http://h", "--metrics", "127.0.0.1:9090", "--record", "calls.trace"});
+  EXPECT_EQ(o.metrics->port(), 9090);
+  EXPECT_EQ(o.record, "calls.trace");
+  EXPECT_FALSE(parsed({"http://h"}).metrics.has_value());
+  EXPECT_THAT(refusal({"http://h", "--metrics", "192.168.0.1:9090"}),
+              AllOf(HasSubstr("--metrics"), HasSubstr("not on loopback")));
+}
+
+TEST(FetchOptions, ReadsHedges) {
+  const auto made = to_engine_options(parsed({"http://h", "--hedge", "p95,max=2"})).flow.hedge;
+  EXPECT_EQ(made->quantile, 0.95);
+  EXPECT_EQ(made->max_hedges, 2);
+  EXPECT_FALSE(to_engine_options(parsed({"http://h"})).flow.hedge.has_value());
+  EXPECT_THAT(refusal({"http://h", "--hedge", "95"}), AllOf(HasSubstr("--hedge"), HasSubstr("p95")));
+}
+
 std::string contradiction(fetch_options options, bool piped) {
   try {
     check(options, piped);
@@ -118,6 +155,8 @@ TEST(FetchOptions, FindsContradictions) {
   EXPECT_THAT(contradiction(parsed({"-i", "a", "--failed-to", "a"}), false), HasSubstr("'a' is input"));
   EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "b", "--failed-to", "b"}), false),
               HasSubstr("cannot both"));
+  EXPECT_THAT(contradiction(parsed({"-i", "a", "--record", "a"}), false), HasSubstr("'a' is input"));
+  EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "b", "--record", "b"}), false), HasSubstr("--record"));
 }
 
 TEST(FetchOptions, TakesPipedInputOnlyWhenThereIsNoOther) {

@@ -79,7 +79,7 @@ TEST(RequestLine, SaysWhatIsWrong) {
       {R"({"url":"http://h"} x)", "JSON"},
       {R"({"method":"GET"})", "\"url\" is missing"},
       {R"({"url":5})", "\"url\" must be text"},
-      {R"({"url":"ftp://h"})", "http or https"},
+      {R"({"url":"ftp://h"})", "http and https"},
       {R"({"url":"http://h","metod":"GET"})", "unknown key \"metod\""},
       {R"({"url":"http://h","method":"G T"})", "'G T' is not an HTTP method"},
       {R"({"url":"http://h","method":"CONNECT"})", "tunnel"},

@@ -1,8 +1,13 @@
 #include "dspu/request_url.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace dspu::app {
 namespace {
@@ -93,6 +98,43 @@ TEST(RequestUrl, WritesHostHeaders) {
   EXPECT_EQ(parse_url("https://h:80/").server.authority(), "h:80");
   EXPECT_EQ(parse_url("http://[::1]:8080/").server.authority(), "[::1]:8080");
   EXPECT_EQ(host_and_port("::1", 443), "[::1]:443");
+}
+
+TEST(NormalizeUrl, KeepsWhatIsFineAndMendsWhatIsHarmless) {
+  const std::vector<std::pair<std::string_view, std::string_view>> table{
+      {"http://h/a?b=c", "http://h/a?b=c"},     {"HTTP://EXAMPLE.com/Path", "http://example.com/Path"},
+      {"https://h:8443", "https://h:8443"},     {"http://[::1]:8080/x", "http://[::1]:8080/x"},
+      {"http://h/a#fragment", "http://h/a"},    {"http://h/ä|b", "http://h/%C3%A4%7Cb"},
+      {"http://h/100%", "http://h/100%25"},     {"http://h/%7e%zz", "http://h/%7e%25zz"},
+      {"http://h?q=[1]", "http://h?q=%5B1%5D"}, {"http://h//[x]/", "http://h//%5Bx%5D/"}};
+  for (const auto& [text, expected] : table) EXPECT_EQ(normalize_url(text), expected) << text;
+}
+
+TEST(NormalizeUrl, RefusesWithAReason) {
+  const std::vector<std::pair<std::string_view, std::string_view>> table{
+      {"", "in full"},
+      {"example.com/x", "in full"},
+      {"//h/x", "in full"},
+      {"ftp://h/x", "http and https"},
+      {"http:///x", "no host"},
+      {"http://:80/", "no host"},
+      {"http://h:0/", "port"},
+      {"http://h:65536/", "port"},
+      {"http://h:999999999999999999999/", "port"},
+      {"http://h/a b", "blank"},
+      {"http://bücher.example/", "punycode"},
+      {"http://h|x/", "host name"},
+      {"http://h:x/", "form"},
+      {"http://h:8x/", "form"},
+      {"http://h:80:90/", "form"}};
+  for (const auto& [text, reason] : table) {
+    try {
+      normalize_url(text);
+      ADD_FAILURE() << "accepted " << text;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr(std::string(reason))) << text;
+    }
+  }
 }
 
 }  // namespace

@@ -29,11 +29,15 @@ summary example() {
   made.add(record(outcome::http_error, {404}));
   made.add(record(outcome::invalid_input, {}));
   made.add(record(outcome::cancelled, {0}));
-  made.add_transition({circuit_state::closed, circuit_state::open});
-  made.add_transition({circuit_state::open, circuit_state::half_open});
-  made.add_transition({circuit_state::half_open, circuit_state::open});
-  made.add_transition({circuit_state::open, circuit_state::half_open});
-  made.add_transition({circuit_state::half_open, circuit_state::closed});
+  made.add_transition({circuit_state::closed, circuit_state::open, dspu::core::circuit_cause::failures});
+  made.add_transition(
+      {circuit_state::open, circuit_state::half_open, dspu::core::circuit_cause::timeout_over});
+  made.add_transition(
+      {circuit_state::half_open, circuit_state::open, dspu::core::circuit_cause::probe_failed});
+  made.add_transition(
+      {circuit_state::open, circuit_state::half_open, dspu::core::circuit_cause::timeout_over});
+  made.add_transition(
+      {circuit_state::half_open, circuit_state::closed, dspu::core::circuit_cause::probes_succeeded});
   made.add_hold();
   return made;
 }
@@ -75,6 +79,24 @@ TEST(Summary, TellsPrograms) {
   EXPECT_EQ(value.at("request_latency").at("count"), 4);
   EXPECT_EQ(value.at("breaker_opened"), 1);
   EXPECT_EQ(value.at("exit_status"), 1);
+}
+
+TEST(Summary, TellsOfHedgesAndOfRetriesThatTheBudgetRefused) {
+  summary made;
+  result_record hedged = record(outcome::ok, {200});
+  hedged.attempts[0].hedges = 2;
+  hedged.attempts[0].hedge_won = true;
+  made.add(hedged);
+  result_record refused = record(outcome::http_error, {503});
+  refused.retry_refused = true;
+  made.add(refused);
+  EXPECT_THAT(made.to_text(facts()), HasSubstr("hedges       2 sent, 1 won"));
+  EXPECT_THAT(made.to_text(facts()), HasSubstr("retry budget refused 1 retries"));
+  const auto value = boost::json::parse(made.to_json(facts()));
+  EXPECT_EQ(value.at("hedges"), 2);
+  EXPECT_EQ(value.at("hedges_won"), 1);
+  EXPECT_EQ(value.at("retries_refused"), 1);
+  EXPECT_THAT(example().to_text(facts()), Not(HasSubstr("hedges")));
 }
 
 TEST(Summary, SaysLittleOfAnEmptyRun) {

@@ -2,10 +2,12 @@
 // says what went wrong, and the file of results goes on from there, so that in the end every request has
 // exactly one good line.
 #include "app/temporary_directory.hpp"
+#include "dspu/aio/trace.hpp"
 #include "faults/hostile_server.hpp"
 #include "faults/process.hpp"
 
 #include <gmock/gmock.h>
+#include <boost/asio.hpp>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -346,6 +348,144 @@ TEST_F(FetchFromServeWallClock, GetsAllThroughEveryTroubleAtOnce) {
   kill_server();
   serve();
   expect_one_good_line_each(300);
+}
+
+// What a browser or a Prometheus gets from http://127.0.0.1:PORT/PATH.
+std::string get(const std::string& url) {
+  namespace asio = boost::asio;
+  const std::size_t colon = url.rfind(':');
+  const std::size_t slash = url.find('/', colon);
+  const auto port = static_cast<std::uint16_t>(std::stoul(url.substr(colon + 1, slash - colon - 1)));
+  asio::io_context loop;
+  asio::ip::tcp::socket peer(loop);
+  peer.connect({asio::ip::make_address("127.0.0.1"), port});
+  asio::write(peer, asio::buffer("GET " + url.substr(slash) + " HTTP/1.1\r\nHost: here\r\n\r\n"));
+  std::string text;
+  boost::system::error_code end;
+  asio::read(peer, asio::dynamic_buffer(text), end);
+  return text;
+}
+
+TEST_F(FetchFromServeWallClock, IsScrapedWhileItRuns) {
+  serve({"--latency", "20ms", "--fail", "30%"});
+  write_input(url("/n/"), 200);
+  const std::string err = directory / "stderr";
+  process run(
+      command({"-i", input, "-o", output, "--metrics", "127.0.0.1:0", "--host-rate", "20/s,burst=20"}),
+      {.err = err});
+  const auto give_up = std::chrono::steady_clock::now() + hard_limit;
+  const std::string announcement = "metrics at ";
+  std::string page;
+  while (page.find("outcome=\"ok\"} ") == std::string::npos ||
+         page.find("dspu_retries_total") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up) << read_file(err) << page;
+    std::this_thread::sleep_for(5ms);
+    const std::string said = read_file(err);
+    const std::size_t begin = said.find(announcement);
+    if (begin == std::string::npos || said.find('\n', begin) == std::string::npos) continue;
+    const std::size_t from = begin + announcement.size();
+    page = get(said.substr(from, said.find('\n', begin) - from));
+  }
+  EXPECT_THAT(page, HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(page, HasSubstr("dspu_attempts_total{attempt=\"first\",outcome=\"success\",pipeline=\"" +
+                              url("") + "\"}"));
+  EXPECT_THAT(page, HasSubstr("dspu_fetch_origins{state=\"known\"} 1"));
+  EXPECT_THAT(page, HasSubstr("# TYPE dspu_fetch_requests_total counter"));
+  EXPECT_EQ(run.wait(0ms), std::nullopt) << "it was over before it was scraped";
+}
+
+TEST_F(FetchFaultsWallClock, ServesMetricsToThisMachineOnly) {
+  hostile_server server;
+  write_input(server.url("/"));
+  const ended run = fetch_to_file({"--metrics", "0.0.0.0:9090"});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err,
+              ::testing::AllOf(HasSubstr("--metrics"), HasSubstr("'0.0.0.0:9090' is not on loopback")));
+  EXPECT_EQ(server.requests(), 0);
+}
+
+TEST_F(FetchFaultsWallClock, SaysThatThePortOfItsMetricsIsTaken) {
+  hostile_server server;
+  write_input(server.url("/"));
+  const std::string url = server.url("");
+  const std::string port = url.substr(url.rfind(':') + 1);
+  const ended run = fetch_to_file({"--metrics", "127.0.0.1:" + port});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("cannot listen on 127.0.0.1:" + port));
+  EXPECT_EQ(server.requests(), 0);
+}
+
+TEST_F(FetchFaultsWallClock, NamesThePathOfWhatIsWrongInItsConfiguration) {
+  hostile_server server;
+  write_input(server.url("/"));
+  const std::string config = directory / "policies.json";
+  write_file(config, "{\"policies\": {\"retry\": {\"retry\": {\"max_attempts\": 0}}}}\n");
+  const ended wrong = fetch_to_file({"--config", config});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, ::testing::AllOf(HasSubstr("policies.json:1:"),
+                                          HasSubstr("/policies/retry/retry/max_attempts")));
+  EXPECT_EQ(server.requests(), 0);
+}
+
+TEST_F(FetchFaultsWallClock, GoesByItsConfigurationAndByFlagsFirst) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  write_input(server.url("/"));
+  const std::string config = directory / "policies.json";
+  write_file(config,
+             "{\"policies\": {\"retry_budget\": {\"retry_budget\": {\"retries_per_call\": 0, "
+             "\"min_retries_per_second\": 0}}}}\n");
+  EXPECT_EQ(fetch_to_file({"--config", config}).status, 1);
+  EXPECT_EQ(server.requests(), requests);
+  EXPECT_EQ(fetch({"-i", failed, "-o", second_output, "--config", config, "--retry-budget", "100%"}).status,
+            1);
+  EXPECT_EQ(server.requests(), 2 * requests);  // the six that had failed, twice
+}
+
+TEST_F(FetchFaultsWallClock, RecordsEveryRequestAndAttempt) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  write_input(server.url("/"));
+  const std::string recording = directory / "calls.trace";
+  EXPECT_EQ(fetch_to_file({"--record", recording}).status, 1);
+  const aio::trace read = aio::read_trace(read_file(recording));
+  EXPECT_FALSE(read.torn);
+  const aio::trace_summary sum = aio::summarize(read);
+  EXPECT_EQ(sum.calls, requests);
+  EXPECT_EQ(sum.succeeded, requests / 2);
+  EXPECT_EQ(sum.failed, requests / 2);
+  EXPECT_EQ(sum.attempts, requests + requests / 2);  // two of each that fails
+  EXPECT_EQ(read.calls.front().pipeline + "/", server.url("/"));
+}
+
+TEST_F(FetchFaultsWallClock, SaysThatARecordingCannotBeWritten) {
+  hostile_server server;
+  write_input(server.url("/"), 100);
+  const ended run = fetch_to_file({"--record", "/dev/full"});
+  EXPECT_EQ(run.status, 3);
+  EXPECT_THAT(run.err, HasSubstr("--record: cannot write /dev/full: No space left on device"));
+  EXPECT_EQ(results_in({output}).size(), 100U) << "a recording is not worth the results";
+}
+
+TEST_F(FetchFaultsWallClock, EndsRequestsWithTheirRealErrorWhenTheRetryBudgetIsSpent) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  write_input(server.url("/"));
+  const std::string summary = directory / "summary.json";
+  const ended run =
+      fetch_to_file({"--max-attempts", "5", "--retry-budget", "0%,floor=0", "--summary-json", summary});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_THAT(run.err, HasSubstr("retry budget refused 6 retries"));
+  EXPECT_EQ(server.requests(), requests);
+  EXPECT_THAT(read_file(summary), HasSubstr("\"retries_refused\":6"));
+  for (const auto& [id, line] : results_in({output})) {
+    if (line.ok) continue;
+    EXPECT_THAT(line.error, ::testing::AllOf(HasSubstr("within its header"), HasSubstr("--retry-budget")))
+        << id;
+  }
+  EXPECT_THAT(read_file(output), HasSubstr("\"retry_refused\":\"budget\""));
+  server.misbehave(fault::none);
+  expect_one_good_line_each();
 }
 
 // Our own side: the disk and the terminal.

@@ -12,10 +12,22 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace dspu::app {
+
+class counted_while {
+ public:
+  explicit counted_while(int& count) : count_(count) { ++count_; }
+  ~counted_while() { --count_; }
+  counted_while(const counted_while&) = delete;
+  counted_while& operator=(const counted_while&) = delete;
+
+ private:
+  int& count_;
+};
 
 template <class Clock>
 basic_engine<Clock>::basic_engine(executor_type executor, const engine_options& options,
@@ -25,10 +37,13 @@ basic_engine<Clock>::basic_engine(executor_type executor, const engine_options& 
       source_(source),
       wire_(wire),
       flow_(options.flow, core::instant_of(Clock::now()), told),
+      limit_(options.flow.timeout),
       wake_(executor),
       room_(executor),
       grace_(executor),
-      time_up_(executor) {}
+      time_up_(executor) {
+  if (options.flow.hedge && !options.flow.hedge->quantile) any_hedge_.emplace(*options.flow.hedge);
+}
 
 template <class Clock>
 void basic_engine<Clock>::arm(timer& t, core::instant when) {
@@ -135,28 +150,119 @@ void basic_engine<Clock>::launch_all() {
 
 template <class Clock>
 void basic_engine<Clock>::launch(dspu::app::attempt what) {
-  const auto f = std::make_shared<flight>(executor_, std::move(what));
+  const auto f = std::make_shared<flight>(std::move(what));
   f->place = flights_.insert(flights_.end(), f);
-  arm(f->limit, f->attempt.limit);
-  f->limit.async_wait([f](const boost::system::error_code& error) {
-    if (error || !f->attempt.job) return;
-    f->given_up = true;
-    f->cancel.emit(boost::asio::cancellation_type::terminal);
-  });
-  auto landed = [this, f](std::exception_ptr error, http_response response) {
-    land(f, error, std::move(response));
-  };
-  boost::asio::co_spawn(executor_, wire_.exchange(f->attempt.job->request, *f->attempt.body),
+  auto landed = [this, f](std::exception_ptr error, answer came) { land(f, error, std::move(came)); };
+  const bool usual = f->attempt.limit == limit_.duration();
+  const auto limit = usual ? limit_ : aio::basic_timeout<Clock>(f->attempt.limit);
+  auto going = flow_.may_hedge(f->attempt) ? start(f, limit | hedge_for(*f)) : start(f, aio::pipe(limit));
+  boost::asio::co_spawn(executor_, std::move(going),
                         boost::asio::bind_cancellation_slot(f->cancel.slot(), std::move(landed)));
 }
 
 template <class Clock>
-void basic_engine<Clock>::land(const std::shared_ptr<flight>& f, std::exception_ptr error,
-                               http_response response) {
-  flights_.erase(f->place);
-  f->limit.cancel();
+template <class Way>
+boost::asio::awaitable<answer> basic_engine<Clock>::start(const flight_ptr& f, Way way) {
+  const Way& kept = f->way.template emplace<Way>(std::move(way));
+  return kept.call_in(flow_.context_of(f->attempt),
+                      [this, f](const aio::call_context& context) { return exchange(f, context.hedge); });
+}
+
+template <class Clock>
+basic_engine<Clock>::origin_hedge::origin_hedge(const core::hedge_options& options)
+    : policy({.max_hedges = options.max_hedges,
+              .delay = options.delay,
+              .quantile = options.quantile,
+              .min_delay = options.min_delay,
+              .classify = [](const aio::outcome& o) {
+                const auto* came = o.get_if<answer>();
+                return came != nullptr ? hedge_verdict(*came) : aio::default_verdict(o);
+              }}) {}
+
+template <class Clock>
+auto basic_engine<Clock>::hedge_for(const flight& f) -> hedge_policy& {
+  if (any_hedge_) return any_hedge_->policy;
+  auto& kept = flow_.extra_of(f.attempt);
+  if (!kept) kept = std::make_unique<origin_hedge>(flow_.hedging());
+  return static_cast<origin_hedge&>(*kept).policy;
+}
+
+template <class Clock>
+class basic_engine<Clock>::turn {
+ public:
+  turn(basic_engine& owner, const flight_ptr& f) : engine_(owner), flight_(f), gone_(owner.executor_) {
+    owner.arm(gone_, core::instant::max());
+    ask_.go = [this] { gone_.cancel(); };
+  }
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+  ~turn() {
+    if (ask_.now == hedge_ask::stage::idle) return;
+    engine_.flow_.take_back(ask_, flight_->attempt, engine_.now());
+    engine_.wake();
+  }
+
+  bool ask() {
+    // What went beside it has failed meanwhile: its failure is the answer.
+    if (flight_->out == 0 || !engine_.flow_.ask(ask_, flight_->attempt, engine_.now())) return false;
+    engine_.wake();
+    return true;
+  }
+  bool goes() const { return ask_.now == hedge_ask::stage::going; }
+  timer& gone() { return gone_; }
+
+ private:
+  basic_engine& engine_;
+  flight_ptr flight_;
+  timer gone_;
+  hedge_ask ask_;
+};
+
+// Throws: operation_aborted, if it has lost meanwhile.
+template <class Clock>
+boost::asio::awaitable<void> basic_engine<Clock>::wait_for(turn& granted) {
+  while (!granted.goes()) {
+    boost::system::error_code woken;
+    auto token = boost::asio::redirect_error(boost::asio::use_awaitable, woken);
+    co_await granted.gone().async_wait(token);
+    const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+      throw boost::system::system_error(boost::asio::error::operation_aborted);
+  }
+}
+
+template <class Clock>
+boost::asio::awaitable<answer> basic_engine<Clock>::exchange(flight_ptr f, std::int64_t hedge) {
+  answer came;
+  came.hedge = hedge;
+  std::optional<turn> granted;
+  if (hedge > 0) {
+    granted.emplace(*this, f);
+    if (!granted->ask()) {
+      came.sent = false;
+      co_return came;
+    }
+    auto waiting = wait_for(*granted);
+    co_await std::move(waiting);
+  }
+  const counted_while out(f->out);
+  came.body = flow_.open_body(f->attempt, hedge);
   try {
-    settle(*f, error, std::move(response));
+    came.response = co_await wire_.exchange(f->attempt.job->request, *came.body);
+  } catch (const transport_error& error) {
+    came.failure = error.kind();
+    came.what_failed = error.what();
+    came.body = nullptr;
+  }
+  came.alone = f->out == 1;
+  co_return came;
+}
+
+template <class Clock>
+void basic_engine<Clock>::land(const flight_ptr& f, std::exception_ptr error, answer came) {
+  flights_.erase(f->place);
+  try {
+    settle(*f, error, std::move(came));
   } catch (...) {
     fail(std::current_exception());
   }
@@ -165,22 +271,22 @@ void basic_engine<Clock>::land(const std::shared_ptr<flight>& f, std::exception_
 }
 
 template <class Clock>
-void basic_engine<Clock>::settle(flight& f, std::exception_ptr error, http_response response) {
+void basic_engine<Clock>::settle(flight& f, std::exception_ptr error, answer came) {
   attempt_result result;
   try {
     if (error) std::rethrow_exception(error);
-    result.response = std::move(response);
-  } catch (const transport_error& failure) {
-    result.failure = failure.kind();
-    result.error = failure.what();
-  } catch (const boost::system::system_error& failure) {
-    if (failure.code() != boost::asio::error::operation_aborted) throw;
-    if (!f.given_up) {
-      flow_.cancelled(std::exchange(f.attempt, {}), now());
-      return;
-    }
+    result.response = std::move(came.response);
+    result.failure = came.failure;
+    result.error = std::move(came.what_failed);
+    f.attempt.body = std::move(came.body);
+    f.attempt.answered_by = came.hedge;
+  } catch (const aio::async_timeout_error&) {
     result.failure = transport_failure::timeout;
     result.error = "no answer in time";
+  } catch (const boost::system::system_error& failure) {
+    if (failure.code() != boost::asio::error::operation_aborted) throw;
+    flow_.cancelled(std::exchange(f.attempt, {}), now());
+    return;
   }
   flow_.landed(std::exchange(f.attempt, {}), std::move(result), now());
 }
@@ -208,7 +314,7 @@ void basic_engine<Clock>::stop(core::duration grace) {
 template <class Clock>
 void basic_engine<Clock>::cancel_flights() {
   // A copy: a flight that ends at once leaves the list.
-  const std::vector<std::shared_ptr<flight>> out(flights_.begin(), flights_.end());
+  const std::vector<flight_ptr> out(flights_.begin(), flights_.end());
   for (const auto& f : out) f->cancel.emit(boost::asio::cancellation_type::terminal);
 }
 
