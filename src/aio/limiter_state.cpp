@@ -120,8 +120,11 @@ void limiter_state::wait(waiter_ptr w, bool new_here) {
   {
     const session with_lock(*this);
     const auto at = now();
-    // The loop is too busy to wake us: those due are let go by whoever comes, or their tokens would be lost.
-    if (at > wake_at_) go_on(at, due, refused);
+    // The loop is too busy to wake us: those due are let go by whoever comes, or their tokens would be lost. No sooner than
+    // an interval late: each time costs a timer.
+    if (at > core::add_saturating(wake_at_, std::max(wake_interval_, duration{std::chrono::microseconds{100}}))) {
+      go_on(at, due, refused);
+    }
     ec = admit(w, new_here, at);
     if (w != nullptr) done.push_back(*w.release());
   }

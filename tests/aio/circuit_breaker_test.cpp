@@ -4,6 +4,8 @@
 #include "dspu/testing/simulator.hpp"
 #include "support/task.hpp"
 
+#include <boost/system/result.hpp>
+
 #include <gtest/gtest.h>
 
 #include <list>

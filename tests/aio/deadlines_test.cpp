@@ -34,7 +34,7 @@ class noted final : public detail::timed {
 
 struct Deadlines : ::testing::Test {
   simulator sim;
-  detail::deadlines<manual_clock>& all = detail::deadlines<manual_clock>::of(sim.get_executor());
+  detail::deadlines& all = detail::deadlines_of<manual_clock>(sim.get_executor());
   std::vector<int> log;
   std::deque<noted> made;
 

@@ -1,5 +1,6 @@
 #include "dspu/aio/retry.hpp"
 
+#include "dspu/aio/result.hpp"
 #include "dspu/testing/script.hpp"
 #include "dspu/testing/simulator.hpp"
 #include "support/task.hpp"

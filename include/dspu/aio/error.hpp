@@ -8,7 +8,6 @@
 #include "dspu/aio/detail/asio.hpp"
 #include "dspu/core/circuit_state.hpp"
 
-#include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <exception>
@@ -31,10 +30,6 @@ enum class errc {
 
 const boost::system::error_category& category() noexcept;
 error_code make_error_code(errc e) noexcept;
-
-// A value or the exception that came instead; value() rethrows it.
-template <class T>
-using result = boost::system::result<T, std::exception_ptr>;
 
 // What all policy errors share.
 class error : public boost::system::system_error {

@@ -19,6 +19,7 @@
 #include "dspu/aio/detail/family.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
+#include "dspu/aio/result.hpp"
 #include "dspu/core/check.hpp"
 
 #include <boost/asio/error.hpp>

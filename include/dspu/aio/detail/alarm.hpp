@@ -5,6 +5,8 @@
 #include "dspu/aio/detail/deadlines.hpp"
 #include "dspu/aio/detail/serial.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <functional>
 #include <memory>
 #include <utility>
@@ -22,7 +24,7 @@ class alarm final : private timed {
     rang_ = false;
     if (t == Clock::time_point::max()) return;
     ring_ = std::move(ring);
-    all_ = &deadlines<Clock>::of(ex);
+    all_ = &deadlines_of<Clock>(ex);
     here_ = is_loop_of_one_thread(ex);
     if (!here_) executor_ = ex;
     all_->add(*this, t);
@@ -57,7 +59,7 @@ class alarm final : private timed {
     });
   }
 
-  deadlines<Clock>* all_ = nullptr;
+  deadlines* all_ = nullptr;
   std::function<void()> ring_;
   asio::any_io_executor executor_;
   bool here_ = false;

@@ -98,13 +98,13 @@ class scope_alarm_at : public scope_alarm {
 
  private:
   void set(const asio::any_io_executor& ex, detail::timed& self) override {
-    all_ = &deadlines<Clock>::of(ex);
+    all_ = &deadlines_of<Clock>(ex);
     all_->add(self, at_);
   }
   void unset(detail::timed& self) override { all_->remove(self); }
 
   typename Clock::time_point at_{};
-  deadlines<Clock>* all_ = nullptr;
+  deadlines* all_ = nullptr;
 };
 
 class cancel_scope {

@@ -8,10 +8,6 @@
 
 #include "dspu/aio/detail/asio.hpp"
 
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/execution_context.hpp>
-#include <boost/asio/post.hpp>
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -33,7 +29,6 @@ class timed {
   ~timed() = default;
 
  private:
-  template <class Clock>
   friend class deadlines;
 
   // Its time has come, and it is in no list any more. `lock` is held; it must not be while anything is cancelled here,
@@ -53,142 +48,45 @@ asio::any_io_executor base_of(const asio::any_io_executor& ex);
 // Counts the ends of contexts' lives, for those that remember contexts.
 extern std::atomic<std::uint64_t> contexts_ended;
 
-// All deadlines of a context, in one clock's time. Thread-safe.
-template <class Clock>
-class deadlines final : public asio::execution_context::service {
+// All deadlines of a context, in one clock's time; the timer and the clock are those of impl/deadlines.ipp. Thread-safe.
+class deadlines {
  public:
-  static inline asio::execution_context::id id;
+  deadlines(const deadlines&) = delete;
+  deadlines& operator=(const deadlines&) = delete;
 
-  explicit deadlines(asio::execution_context& context) : service(context) {
-    for (auto& l : lists_) l.next_ = l.previous_ = &l;
+  template <class Clock, class Duration>
+  void add(timed& t, std::chrono::time_point<Clock, Duration> at) {
+    add(t, at.time_since_epoch().count());
   }
-
-  // Those of the context of `ex`.
-  static deadlines& of(const asio::any_io_executor& ex) {
-    struct remembered {
-      asio::execution_context* context = nullptr;
-      deadlines* found = nullptr;
-      std::uint64_t ended = 0;
-    };
-    static thread_local remembered last;
-    auto& context = asio::query(ex, asio::execution::context);
-    const auto ended = contexts_ended.load(std::memory_order_acquire);
-    if (last.context != &context || last.ended != ended) {
-      last = {&context, &asio::use_service<deadlines>(context), ended};
-      last.found->set_base(ex);
-    }
-    return *last.found;
-  }
-
-  void add(timed& t, typename Clock::time_point at) {
-    const std::lock_guard lock(mutex_);
-    t.at_ = at.time_since_epoch().count();
-    for (auto& l : lists_) {
-      if (l.next_ != &l && l.previous_->at_ > t.at_) continue;
-      t.previous_ = l.previous_;
-      t.next_ = &l;
-      t.previous_->next_ = l.previous_ = &t;
-      t.place_ = timed::place::list;
-      break;
-    }
-    if (t.place_ == timed::place::nowhere) {
-      t.in_tree_ = others_.emplace(t.at_, &t);
-      t.place_ = timed::place::tree;
-    }
-    ++size_;
-    if (!armed_for_ || *armed_for_ > t.at_) tend_later();
-  }
-
+  // In the clock's own units.
+  void add(timed& t, std::int64_t at);
   // False if it has expired.
-  bool remove(timed& t) {
-    const std::lock_guard lock(mutex_);
-    if (t.place_ == timed::place::nowhere) return false;
-    take_out(t);
-    if (size_ == 0 && armed_for_) tend_later();
-    return true;
-  }
+  bool remove(timed& t);
+
+ protected:
+  deadlines();
+  ~deadlines() = default;
+
+  void set_base(const asio::any_io_executor& ex);
+  // The context ends: nothing is armed any more.
+  void shut_down();
+  // The timer that was armed under that number rings.
+  void fire(std::uint64_t armed);
 
  private:
   struct anchor final : timed {
     void expire(std::unique_lock<std::mutex>&) override {}
   };
 
-  void shutdown() override {
-    contexts_ended.fetch_add(1, std::memory_order_release);
-    const std::lock_guard lock(mutex_);
-    down_ = true;
-    timer_.reset();
-  }
+  // The lock is held. Instead of the timer armed before, one that calls fire(number).
+  virtual void arm(const asio::any_io_executor& base, std::int64_t at, std::uint64_t number) = 0;
+  virtual void disarm() = 0;
+  virtual std::int64_t now() const = 0;
 
-  void set_base(const asio::any_io_executor& ex) {
-    const std::lock_guard lock(mutex_);
-    if (!base_) base_ = base_of(ex);
-  }
-
-  void take_out(timed& t) {
-    if (t.place_ == timed::place::list) {
-      t.previous_->next_ = t.next_;
-      t.next_->previous_ = t.previous_;
-    } else {
-      others_.erase(t.in_tree_);
-    }
-    t.place_ = timed::place::nowhere;
-    --size_;
-  }
-
-  timed* earliest() {
-    timed* first = others_.empty() ? nullptr : others_.begin()->second;
-    for (auto& l : lists_) {
-      if (l.next_ != &l && (first == nullptr || l.next_->at_ < first->at_)) first = l.next_;
-    }
-    return first;
-  }
-
-  void tend_later() {
-    if (tending_ || down_) return;
-    tending_ = true;
-    asio::post(base_, [this] {
-      const std::lock_guard lock(mutex_);
-      tending_ = false;
-      tend();
-    });
-  }
-
-  // Sets the timer to the earliest deadline, if it is set to a later one or not at all.
-  void tend() {
-    if (down_) return;
-    const auto* const first = earliest();
-    if (first == nullptr) {
-      armed_for_.reset();
-      timer_.reset();
-      return;
-    }
-    if (armed_for_ && *armed_for_ <= first->at_) return;
-    armed_for_ = first->at_;
-    timer_.emplace(base_, typename Clock::time_point{typename Clock::duration{first->at_}});
-    timer_->async_wait([this, armed = ++armings_](error_code ec) {
-      if (!ec) fire(armed);
-    });
-  }
-
-  void fire(std::uint64_t armed) {
-    std::unique_lock lock(mutex_);
-    if (armed != armings_) return;  // it was set anew just now
-    armed_for_.reset();
-    try {
-      while (auto* const first = earliest()) {
-        if (first->at_ > Clock::now().time_since_epoch().count()) break;
-        take_out(*first);
-        first->expire(lock);
-        if (!lock.owns_lock()) lock.lock();
-      }
-    } catch (...) {  // what a cancellation threw goes to the event loop; the others are not to suffer
-      if (!lock.owns_lock()) lock.lock();
-      tend_later();
-      throw;
-    }
-    tend();
-  }
+  void take_out(timed& t);
+  timed* earliest();
+  void tend_later();
+  void tend();
 
   static constexpr std::size_t most_lists = 8;
 
@@ -197,11 +95,14 @@ class deadlines final : public asio::execution_context::service {
   std::multimap<std::int64_t, timed*> others_;
   std::size_t size_ = 0;
   asio::any_io_executor base_;
-  std::optional<asio::basic_waitable_timer<Clock>> timer_;
   std::optional<std::int64_t> armed_for_;
   std::uint64_t armings_ = 0;
   bool tending_ = false;  // tend() is on its way
   bool down_ = false;
 };
+
+// Those of the context of `ex`. The body is in impl/deadlines.ipp.
+template <class Clock>
+deadlines& deadlines_of(const asio::any_io_executor& ex);
 
 }  // namespace dspu::aio::detail

@@ -4,7 +4,6 @@
 // that it began with. So each set of values that there ever was is kept, once, as long as this lives.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <forward_list>
 #include <mutex>
@@ -23,15 +22,17 @@ class live {
 
   void set(T values) {
     const std::lock_guard lock(mutex_);
-    auto known = std::find(all_.begin(), all_.end(), values);
-    if (known == all_.end()) {
-      all_.push_front(std::move(values));
-      known = all_.begin();
-    }
-    current_.store(&*known, std::memory_order_release);
+    current_.store(&kept(std::move(values)), std::memory_order_release);
   }
 
  private:
+  const T& kept(T values) {
+    for (const T& known : all_) {
+      if (known == values) return known;
+    }
+    return all_.emplace_front(std::move(values));
+  }
+
   std::mutex mutex_;
   std::forward_list<T> all_;
   std::atomic<const T*> current_{nullptr};

@@ -6,7 +6,9 @@
 
 #include "dspu/aio/detail/asio.hpp"
 
-#include <boost/asio/io_context.hpp>
+namespace boost::asio {
+class io_context;
+}
 
 namespace dspu::aio::detail {
 
