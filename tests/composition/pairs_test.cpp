@@ -1,5 +1,6 @@
 // What must hold for every ordered pair of policies, in each scenario: how the call ends and when, how often
-// the operation is begun, and what the policy outside and that inside have counted after it.
+// the operation is begun, and what the policy outside and that inside have counted after it. single_flight is
+// in no pair: it has no stage, only call(key, …).
 #include "composition/scenarios.hpp"
 
 #include <gtest/gtest.h>
@@ -28,6 +29,7 @@ constexpr expectation when_it_succeeds[] = {
     {timeout, fallback, "7 at 1 s, 1 call |  | "},
     {timeout, hedge, "7 at 1 s, 1 call |  | "},
     {timeout, adaptive, "7 at 1 s, 1 call |  | "},
+    {timeout, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {retry, timeout, "7 at 1 s, 1 call |  | "},
     {retry, retry, "7 at 1 s, 1 call |  | "},
@@ -38,6 +40,7 @@ constexpr expectation when_it_succeeds[] = {
     {retry, fallback, "7 at 1 s, 1 call |  | "},
     {retry, hedge, "7 at 1 s, 1 call |  | "},
     {retry, adaptive, "7 at 1 s, 1 call |  | "},
+    {retry, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {breaker, timeout, "7 at 1 s, 1 call |  | "},
     {breaker, retry, "7 at 1 s, 1 call |  | "},
@@ -48,6 +51,7 @@ constexpr expectation when_it_succeeds[] = {
     {breaker, fallback, "7 at 1 s, 1 call |  | "},
     {breaker, hedge, "7 at 1 s, 1 call |  | "},
     {breaker, adaptive, "7 at 1 s, 1 call |  | "},
+    {breaker, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {limiter, timeout, "7 at 1 s, 1 call | 1 token | "},
     {limiter, retry, "7 at 1 s, 1 call | 1 token | "},
@@ -58,6 +62,7 @@ constexpr expectation when_it_succeeds[] = {
     {limiter, fallback, "7 at 1 s, 1 call | 1 token | "},
     {limiter, hedge, "7 at 1 s, 1 call | 1 token | "},
     {limiter, adaptive, "7 at 1 s, 1 call | 1 token | "},
+    {limiter, chaos, "7 at 1.25 s, 1 call | 1 token | 1 injection"},
 
     {bulkhead, timeout, "7 at 1 s, 1 call |  | "},
     {bulkhead, retry, "7 at 1 s, 1 call |  | "},
@@ -68,6 +73,7 @@ constexpr expectation when_it_succeeds[] = {
     {bulkhead, fallback, "7 at 1 s, 1 call |  | "},
     {bulkhead, hedge, "7 at 1 s, 1 call |  | "},
     {bulkhead, adaptive, "7 at 1 s, 1 call |  | "},
+    {bulkhead, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {throttle, timeout, "7 at 1 s, 1 call |  | "},
     {throttle, retry, "7 at 1 s, 1 call |  | "},
@@ -78,6 +84,7 @@ constexpr expectation when_it_succeeds[] = {
     {throttle, fallback, "7 at 1 s, 1 call |  | "},
     {throttle, hedge, "7 at 1 s, 1 call |  | "},
     {throttle, adaptive, "7 at 1 s, 1 call |  | "},
+    {throttle, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {fallback, timeout, "7 at 1 s, 1 call |  | "},
     {fallback, retry, "7 at 1 s, 1 call |  | "},
@@ -88,6 +95,7 @@ constexpr expectation when_it_succeeds[] = {
     {fallback, fallback, "7 at 1 s, 1 call |  | "},
     {fallback, hedge, "7 at 1 s, 1 call |  | "},
     {fallback, adaptive, "7 at 1 s, 1 call |  | "},
+    {fallback, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {hedge, timeout, "7 at 1 s, 1 call |  | "},
     {hedge, retry, "7 at 1 s, 1 call |  | "},
@@ -98,6 +106,7 @@ constexpr expectation when_it_succeeds[] = {
     {hedge, fallback, "7 at 1 s, 1 call |  | "},
     {hedge, hedge, "7 at 1 s, 1 call |  | "},
     {hedge, adaptive, "7 at 1 s, 1 call |  | "},
+    {hedge, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
 
     {adaptive, timeout, "7 at 1 s, 1 call |  | "},
     {adaptive, retry, "7 at 1 s, 1 call |  | "},
@@ -108,6 +117,18 @@ constexpr expectation when_it_succeeds[] = {
     {adaptive, fallback, "7 at 1 s, 1 call |  | "},
     {adaptive, hedge, "7 at 1 s, 1 call |  | "},
     {adaptive, adaptive, "7 at 1 s, 1 call |  | "},
+    {adaptive, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+
+    {chaos, timeout, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, retry, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, breaker, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, limiter, "7 at 1.25 s, 1 call | 1 injection | 1 token"},
+    {chaos, bulkhead, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, throttle, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, fallback, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, hedge, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, adaptive, "7 at 1.25 s, 1 call | 1 injection | "},
+    {chaos, chaos, "7 at 1.5 s, 1 call | 1 injection | 1 injection"},
 };
 
 constexpr expectation when_it_fails[] = {
@@ -120,6 +141,7 @@ constexpr expectation when_it_fails[] = {
     {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {timeout, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "failed at 1 s, 1 call |  | "},
+    {timeout, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
 
     {retry, timeout, "failed at 5 s, 3 calls | 2 charges | "},
     {retry, retry, "failed at 17 s, 9 calls | 2 charges | 6 charges"},
@@ -130,6 +152,7 @@ constexpr expectation when_it_fails[] = {
     {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {retry, hedge, "failed at 8 s, 6 calls | 5 charges | 3 hedges"},
     {retry, adaptive, "failed at 5 s, 3 calls | 2 charges | "},
+    {retry, chaos, "failed at 5.75 s, 3 calls | 2 charges | 3 injections"},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "failed at 5 s, 3 calls | 1 failure | 2 charges"},
@@ -140,6 +163,7 @@ constexpr expectation when_it_fails[] = {
     {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {breaker, hedge, "failed at 2 s, 2 calls | 1 failure | 1 hedge"},
     {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, chaos, "failed at 1.25 s, 1 call | 1 failure | 1 injection"},
 
     {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
     {limiter, retry, "failed at 5 s, 3 calls | 1 token | 2 charges"},
@@ -150,6 +174,7 @@ constexpr expectation when_it_fails[] = {
     {limiter, fallback, "99 at 1 s, 1 call | 1 token | 1 fall"},
     {limiter, hedge, "failed at 2 s, 2 calls | 1 token | 1 hedge"},
     {limiter, adaptive, "failed at 1 s, 1 call | 1 token | "},
+    {limiter, chaos, "failed at 1.25 s, 1 call | 1 token | 1 injection"},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "failed at 5 s, 3 calls |  | 2 charges"},
@@ -160,6 +185,7 @@ constexpr expectation when_it_fails[] = {
     {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {bulkhead, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
+    {bulkhead, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "failed at 5 s, 3 calls | 50 % | 2 charges"},
@@ -170,6 +196,7 @@ constexpr expectation when_it_fails[] = {
     {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {throttle, hedge, "failed at 2 s, 2 calls | 50 % | 1 hedge"},
     {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, chaos, "failed at 1.25 s, 1 call | 50 % | 1 injection"},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "99 at 5 s, 3 calls | 1 fall | 2 charges"},
@@ -180,6 +207,7 @@ constexpr expectation when_it_fails[] = {
     {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {fallback, hedge, "99 at 2 s, 2 calls | 1 fall | 1 hedge"},
     {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, chaos, "99 at 1.25 s, 1 call | 1 fall | 1 injection"},
 
     {hedge, timeout, "failed at 2 s, 2 calls | 1 hedge | "},
     {hedge, retry, "failed at 8 s, 6 calls | 1 hedge | 4 charges"},
@@ -190,6 +218,7 @@ constexpr expectation when_it_fails[] = {
     {hedge, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {hedge, hedge, "failed at 4 s, 4 calls | 1 hedge | 2 hedges"},
     {hedge, adaptive, "failed at 2 s, 2 calls | 1 hedge | "},
+    {hedge, chaos, "failed at 2.5 s, 2 calls | 1 hedge | 2 injections"},
 
     {adaptive, timeout, "failed at 1 s, 1 call |  | "},
     {adaptive, retry, "failed at 5 s, 3 calls |  | 2 charges"},
@@ -200,6 +229,18 @@ constexpr expectation when_it_fails[] = {
     {adaptive, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {adaptive, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
+    {adaptive, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+
+    {chaos, timeout, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, retry, "failed at 5.25 s, 3 calls | 1 injection | 2 charges"},
+    {chaos, breaker, "failed at 1.25 s, 1 call | 1 injection | 1 failure"},
+    {chaos, limiter, "failed at 1.25 s, 1 call | 1 injection | 1 token"},
+    {chaos, bulkhead, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, throttle, "failed at 1.25 s, 1 call | 1 injection | 50 %"},
+    {chaos, fallback, "99 at 1.25 s, 1 call | 1 injection | 1 fall"},
+    {chaos, hedge, "failed at 2.25 s, 2 calls | 1 injection | 1 hedge"},
+    {chaos, adaptive, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
 };
 
 constexpr expectation when_it_fails_once[] = {
@@ -212,6 +253,7 @@ constexpr expectation when_it_fails_once[] = {
     {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {timeout, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "failed at 1 s, 1 call |  | "},
+    {timeout, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
 
     {retry, timeout, "7 at 3 s, 2 calls | 1 charge | "},
     {retry, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -222,6 +264,7 @@ constexpr expectation when_it_fails_once[] = {
     {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {retry, hedge, "7 at 2 s, 2 calls | 1 charge | 1 hedge"},
     {retry, adaptive, "7 at 3 s, 2 calls | 1 charge | "},
+    {retry, chaos, "7 at 3.5 s, 2 calls | 1 charge | 2 injections"},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -232,6 +275,7 @@ constexpr expectation when_it_fails_once[] = {
     {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {breaker, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, chaos, "failed at 1.25 s, 1 call | 1 failure | 1 injection"},
 
     {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
     {limiter, retry, "7 at 3 s, 2 calls | 1 token | 1 charge"},
@@ -242,6 +286,7 @@ constexpr expectation when_it_fails_once[] = {
     {limiter, fallback, "99 at 1 s, 1 call | 1 token | 1 fall"},
     {limiter, hedge, "7 at 2 s, 2 calls | 1 token | 1 hedge"},
     {limiter, adaptive, "failed at 1 s, 1 call | 1 token | "},
+    {limiter, chaos, "failed at 1.25 s, 1 call | 1 token | 1 injection"},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -252,6 +297,7 @@ constexpr expectation when_it_fails_once[] = {
     {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {bulkhead, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
+    {bulkhead, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -262,6 +308,7 @@ constexpr expectation when_it_fails_once[] = {
     {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {throttle, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, chaos, "failed at 1.25 s, 1 call | 50 % | 1 injection"},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -272,6 +319,7 @@ constexpr expectation when_it_fails_once[] = {
     {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {fallback, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, chaos, "99 at 1.25 s, 1 call | 1 fall | 1 injection"},
 
     {hedge, timeout, "7 at 2 s, 2 calls | 1 hedge | "},
     {hedge, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -282,6 +330,7 @@ constexpr expectation when_it_fails_once[] = {
     {hedge, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {hedge, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {hedge, adaptive, "7 at 2 s, 2 calls | 1 hedge | "},
+    {hedge, chaos, "7 at 2.5 s, 2 calls | 1 hedge | 2 injections"},
 
     {adaptive, timeout, "failed at 1 s, 1 call |  | "},
     {adaptive, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -292,6 +341,18 @@ constexpr expectation when_it_fails_once[] = {
     {adaptive, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {adaptive, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
+    {adaptive, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+
+    {chaos, timeout, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, retry, "7 at 3.25 s, 2 calls | 1 injection | 1 charge"},
+    {chaos, breaker, "failed at 1.25 s, 1 call | 1 injection | 1 failure"},
+    {chaos, limiter, "failed at 1.25 s, 1 call | 1 injection | 1 token"},
+    {chaos, bulkhead, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, throttle, "failed at 1.25 s, 1 call | 1 injection | 50 %"},
+    {chaos, fallback, "99 at 1.25 s, 1 call | 1 injection | 1 fall"},
+    {chaos, hedge, "7 at 2.25 s, 2 calls | 1 injection | 1 hedge"},
+    {chaos, adaptive, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
 };
 
 constexpr expectation when_it_hangs[] = {
@@ -304,6 +365,7 @@ constexpr expectation when_it_hangs[] = {
     {timeout, fallback, "timed out at 10 s, 1 call |  | "},
     {timeout, hedge, "timed out at 10 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "timed out at 10 s, 1 call |  | "},
+    {timeout, chaos, "timed out at 10 s, 1 call |  | 1 injection"},
 
     {retry, timeout, "timed out at 32 s, 3 calls | 2 charges | "},
 
@@ -320,6 +382,8 @@ constexpr expectation when_it_hangs[] = {
     {hedge, timeout, "timed out at 13 s, 2 calls | 1 hedge | "},
 
     {adaptive, timeout, "timed out at 10 s, 1 call | limit 9 | "},
+
+    {chaos, timeout, "timed out at 10.25 s, 1 call | 1 injection | "},
 };
 
 constexpr expectation when_the_caller_gives_up[] = {
@@ -332,6 +396,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {timeout, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {timeout, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {timeout, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {timeout, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {retry, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {retry, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -342,6 +407,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {retry, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {retry, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {retry, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {retry, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {breaker, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -352,6 +418,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {breaker, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {breaker, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {limiter, timeout, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, retry, "cancelled at 0.5 s, 1 call | 1 token | "},
@@ -362,6 +429,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {limiter, fallback, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, hedge, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, adaptive, "cancelled at 0.5 s, 1 call | 1 token | "},
+    {limiter, chaos, "cancelled at 0.5 s, 1 call | 1 token | 1 injection"},
 
     {bulkhead, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -372,6 +440,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {bulkhead, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {bulkhead, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {throttle, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -382,6 +451,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {throttle, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {throttle, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {fallback, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -392,6 +462,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {fallback, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {fallback, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {hedge, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {hedge, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -402,6 +473,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {hedge, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {hedge, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {hedge, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {hedge, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
 
     {adaptive, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {adaptive, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -412,6 +484,18 @@ constexpr expectation when_the_caller_gives_up[] = {
     {adaptive, fallback, "cancelled at 0.5 s, 1 call |  | "},
     {adaptive, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {adaptive, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {adaptive, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+
+    {chaos, timeout, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, retry, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, breaker, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, limiter, "cancelled at 0.5 s, 1 call | 1 injection | 1 token"},
+    {chaos, bulkhead, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, throttle, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, fallback, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, hedge, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, adaptive, "cancelled at 0.5 s, 1 call | 1 injection | "},
+    {chaos, chaos, "cancelled at 0.5 s, 1 call | 1 injection | 1 injection"},
 };
 
 constexpr expectation when_the_caller_quits_a_line[] = {
@@ -419,48 +503,64 @@ constexpr expectation when_the_caller_quits_a_line[] = {
     {timeout, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {timeout, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {timeout, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {timeout, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {retry, retry, "cancelled at 1.5 s, 1 call |  | "},
     {retry, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {retry, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {retry, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {retry, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {breaker, retry, "cancelled at 1.5 s, 1 call |  | "},
     {breaker, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {breaker, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {breaker, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {breaker, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {limiter, retry, "cancelled at 1.5 s, 1 call | 1 token | "},
     {limiter, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {limiter, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {limiter, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {limiter, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {bulkhead, retry, "cancelled at 1.5 s, 1 call |  | "},
     {bulkhead, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {bulkhead, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {bulkhead, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {bulkhead, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {throttle, retry, "cancelled at 1.5 s, 1 call |  | "},
     {throttle, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {throttle, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {throttle, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {throttle, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {fallback, retry, "cancelled at 1.5 s, 1 call |  | "},
     {fallback, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {fallback, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {fallback, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {fallback, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {hedge, retry, "cancelled at 1.5 s, 1 call |  | "},
     {hedge, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {hedge, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {hedge, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {hedge, chaos, "cancelled at 1.5 s |  | 1 injection"},
 
     {adaptive, retry, "cancelled at 1.5 s, 1 call |  | "},
     {adaptive, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {adaptive, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {adaptive, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {adaptive, chaos, "cancelled at 1.5 s |  | 1 injection"},
+
+    {chaos, retry, "cancelled at 1.5 s, 1 call | 1 injection | "},
+    {chaos, limiter, "cancelled at 1.5 s | 1 injection | 5 tokens"},
+    {chaos, bulkhead, "cancelled at 1.5 s | 1 injection | 1 call"},
+    {chaos, adaptive, "cancelled at 1.5 s | 1 injection | 1 call"},
+    {chaos, chaos, "cancelled at 1.5 s | 1 injection | 1 injection"},
 };
 
+// What chaos injects is no refusal: it stands for the operation, so policies outside count it.
 constexpr expectation when_the_inner_refuses[] = {
     {timeout, timeout, "timed out at 0 s |  | "},
     {timeout, breaker, "circuit open at 0 s |  | isolated"},
@@ -468,6 +568,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {timeout, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {timeout, throttle, "throttled at 0 s |  | 67 %"},
     {timeout, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {timeout, chaos, "injected fault at 0 s |  | 1 injection"},
 
     {retry, timeout, "timed out at 2 s | 2 charges | "},
     {retry, breaker, "circuit open at 2 s | 2 charges | isolated"},
@@ -475,6 +576,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {retry, bulkhead, "bulkhead full at 2 s | 2 charges | 1 call"},
     {retry, throttle, "throttled at 2 s | 2 charges | 80 %"},
     {retry, adaptive, "bulkhead full at 2 s | 2 charges | 1 call"},
+    {retry, chaos, "injected fault at 2 s | 2 charges | 3 injections"},
 
     {breaker, timeout, "timed out at 0 s |  | "},
     {breaker, breaker, "circuit open at 0 s |  | isolated"},
@@ -482,6 +584,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {breaker, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {breaker, throttle, "throttled at 0 s |  | 67 %"},
     {breaker, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {breaker, chaos, "injected fault at 0 s | 1 failure | 1 injection"},
 
     {limiter, timeout, "timed out at 0 s |  | "},
     {limiter, breaker, "circuit open at 0 s |  | isolated"},
@@ -489,6 +592,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {limiter, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {limiter, throttle, "throttled at 0 s |  | 67 %"},
     {limiter, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {limiter, chaos, "injected fault at 0 s | 1 token | 1 injection"},
 
     {bulkhead, timeout, "timed out at 0 s |  | "},
     {bulkhead, breaker, "circuit open at 0 s |  | isolated"},
@@ -496,6 +600,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {bulkhead, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {bulkhead, throttle, "throttled at 0 s |  | 67 %"},
     {bulkhead, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {bulkhead, chaos, "injected fault at 0 s |  | 1 injection"},
 
     {throttle, timeout, "timed out at 0 s |  | "},
     {throttle, breaker, "circuit open at 0 s |  | isolated"},
@@ -503,6 +608,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {throttle, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {throttle, throttle, "throttled at 0 s |  | 67 %"},
     {throttle, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {throttle, chaos, "injected fault at 0 s | 50 % | 1 injection"},
 
     {fallback, timeout, "99 at 0 s | 1 fall | "},
     {fallback, breaker, "99 at 0 s | 1 fall | isolated"},
@@ -510,6 +616,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {fallback, bulkhead, "99 at 0 s | 1 fall | 1 call"},
     {fallback, throttle, "99 at 0 s | 1 fall | 67 %"},
     {fallback, adaptive, "99 at 0 s | 1 fall | 1 call"},
+    {fallback, chaos, "99 at 0 s | 1 fall | 1 injection"},
 
     {hedge, timeout, "timed out at 0 s | 1 hedge | "},
     {hedge, breaker, "circuit open at 0 s | 1 hedge | isolated"},
@@ -517,6 +624,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {hedge, bulkhead, "bulkhead full at 0 s | 1 hedge | 1 call"},
     {hedge, throttle, "throttled at 0 s | 1 hedge | 75 %"},
     {hedge, adaptive, "bulkhead full at 0 s | 1 hedge | 1 call"},
+    {hedge, chaos, "injected fault at 0 s | 1 hedge | 2 injections"},
 
     {adaptive, timeout, "timed out at 0 s |  | "},
     {adaptive, breaker, "circuit open at 0 s |  | isolated"},
@@ -524,6 +632,15 @@ constexpr expectation when_the_inner_refuses[] = {
     {adaptive, bulkhead, "bulkhead full at 0 s |  | 1 call"},
     {adaptive, throttle, "throttled at 0 s |  | 67 %"},
     {adaptive, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {adaptive, chaos, "injected fault at 0 s |  | 1 injection"},
+
+    {chaos, timeout, "timed out at 0.25 s | 1 injection | "},
+    {chaos, breaker, "circuit open at 0.25 s | 1 injection | isolated"},
+    {chaos, limiter, "queue full at 0.25 s | 1 injection | 5 tokens"},
+    {chaos, bulkhead, "bulkhead full at 0.25 s | 1 injection | 1 call"},
+    {chaos, throttle, "throttled at 0.25 s | 1 injection | 67 %"},
+    {chaos, adaptive, "bulkhead full at 0.25 s | 1 injection | 1 call"},
+    {chaos, chaos, "injected fault at 0.25 s | 1 injection | 1 injection"},
 };
 
 constexpr expectation when_the_outer_refuses[] = {
@@ -536,6 +653,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {timeout, fallback, "timed out at 0 s |  | "},
     {timeout, hedge, "timed out at 0 s |  | "},
     {timeout, adaptive, "timed out at 0 s |  | "},
+    {timeout, chaos, "timed out at 0 s |  | "},
 
     {breaker, timeout, "circuit open at 0 s | isolated | "},
     {breaker, retry, "circuit open at 0 s | isolated | "},
@@ -546,6 +664,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {breaker, fallback, "circuit open at 0 s | isolated | "},
     {breaker, hedge, "circuit open at 0 s | isolated | "},
     {breaker, adaptive, "circuit open at 0 s | isolated | "},
+    {breaker, chaos, "circuit open at 0 s | isolated | "},
 
     {limiter, timeout, "queue full at 0 s | 5 tokens | "},
     {limiter, retry, "queue full at 0 s | 5 tokens | "},
@@ -556,6 +675,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {limiter, fallback, "queue full at 0 s | 5 tokens | "},
     {limiter, hedge, "queue full at 0 s | 5 tokens | "},
     {limiter, adaptive, "queue full at 0 s | 5 tokens | "},
+    {limiter, chaos, "queue full at 0 s | 5 tokens | "},
 
     {bulkhead, timeout, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, retry, "bulkhead full at 0 s | 1 call | "},
@@ -566,6 +686,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {bulkhead, fallback, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, hedge, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, adaptive, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, chaos, "bulkhead full at 0 s | 1 call | "},
 
     {throttle, timeout, "throttled at 0 s | 67 % | "},
     {throttle, retry, "throttled at 0 s | 67 % | "},
@@ -576,6 +697,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {throttle, fallback, "throttled at 0 s | 67 % | "},
     {throttle, hedge, "throttled at 0 s | 67 % | "},
     {throttle, adaptive, "throttled at 0 s | 67 % | "},
+    {throttle, chaos, "throttled at 0 s | 67 % | "},
 
     {adaptive, timeout, "bulkhead full at 0 s | 1 call | "},
     {adaptive, retry, "bulkhead full at 0 s | 1 call | "},
@@ -586,6 +708,18 @@ constexpr expectation when_the_outer_refuses[] = {
     {adaptive, fallback, "bulkhead full at 0 s | 1 call | "},
     {adaptive, hedge, "bulkhead full at 0 s | 1 call | "},
     {adaptive, adaptive, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, chaos, "bulkhead full at 0 s | 1 call | "},
+
+    {chaos, timeout, "injected fault at 0 s | 1 injection | "},
+    {chaos, retry, "injected fault at 0 s | 1 injection | "},
+    {chaos, breaker, "injected fault at 0 s | 1 injection | "},
+    {chaos, limiter, "injected fault at 0 s | 1 injection | "},
+    {chaos, bulkhead, "injected fault at 0 s | 1 injection | "},
+    {chaos, throttle, "injected fault at 0 s | 1 injection | "},
+    {chaos, fallback, "injected fault at 0 s | 1 injection | "},
+    {chaos, hedge, "injected fault at 0 s | 1 injection | "},
+    {chaos, adaptive, "injected fault at 0 s | 1 injection | "},
+    {chaos, chaos, "injected fault at 0 s | 1 injection | "},
 };
 
 constexpr expectation with_little_time[] = {
@@ -598,6 +732,7 @@ constexpr expectation with_little_time[] = {
     {timeout, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {timeout, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "failed at 1 s, 1 call |  | "},
+    {timeout, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
 
     {retry, timeout, "no time at 1 s, 1 call |  | "},
     {retry, retry, "no time at 1 s, 1 call |  | "},
@@ -608,6 +743,7 @@ constexpr expectation with_little_time[] = {
     {retry, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {retry, hedge, "no time at 2 s, 2 calls | 1 charge | 1 hedge"},
     {retry, adaptive, "no time at 1 s, 1 call |  | "},
+    {retry, chaos, "no time at 1.25 s, 1 call |  | 1 injection"},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "no time at 1 s, 1 call | 1 failure | "},
@@ -618,6 +754,7 @@ constexpr expectation with_little_time[] = {
     {breaker, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {breaker, hedge, "failed at 2 s, 2 calls | 1 failure | 1 hedge"},
     {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
+    {breaker, chaos, "failed at 1.25 s, 1 call | 1 failure | 1 injection"},
 
     {limiter, timeout, "no time at 0 s | 5 tokens | "},
     {limiter, retry, "no time at 0 s | 5 tokens | "},
@@ -628,6 +765,7 @@ constexpr expectation with_little_time[] = {
     {limiter, fallback, "no time at 0 s | 5 tokens | "},
     {limiter, hedge, "no time at 0 s | 5 tokens | "},
     {limiter, adaptive, "no time at 0 s | 5 tokens | "},
+    {limiter, chaos, "no time at 0 s | 5 tokens | "},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "no time at 1 s, 1 call |  | "},
@@ -638,6 +776,7 @@ constexpr expectation with_little_time[] = {
     {bulkhead, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {bulkhead, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
+    {bulkhead, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "no time at 1 s, 1 call | 50 % | "},
@@ -648,6 +787,7 @@ constexpr expectation with_little_time[] = {
     {throttle, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {throttle, hedge, "failed at 2 s, 2 calls | 50 % | 1 hedge"},
     {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
+    {throttle, chaos, "failed at 1.25 s, 1 call | 50 % | 1 injection"},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "99 at 1 s, 1 call | 1 fall | "},
@@ -658,6 +798,7 @@ constexpr expectation with_little_time[] = {
     {fallback, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {fallback, hedge, "99 at 2 s, 2 calls | 1 fall | 1 hedge"},
     {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
+    {fallback, chaos, "99 at 1.25 s, 1 call | 1 fall | 1 injection"},
 
     {hedge, timeout, "failed at 2 s, 2 calls | 1 hedge | "},
     {hedge, retry, "no time at 2 s, 2 calls | 1 hedge | "},
@@ -668,6 +809,7 @@ constexpr expectation with_little_time[] = {
     {hedge, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {hedge, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {hedge, adaptive, "failed at 2 s, 2 calls | 1 hedge | "},
+    {hedge, chaos, "failed at 2.5 s, 2 calls | 1 hedge | 2 injections"},
 
     {adaptive, timeout, "failed at 1 s, 1 call |  | "},
     {adaptive, retry, "no time at 1 s, 1 call |  | "},
@@ -678,6 +820,18 @@ constexpr expectation with_little_time[] = {
     {adaptive, fallback, "99 at 1 s, 1 call |  | 1 fall"},
     {adaptive, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
+    {adaptive, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+
+    {chaos, timeout, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, retry, "no time at 1.25 s, 1 call | 1 injection | "},
+    {chaos, breaker, "failed at 1.25 s, 1 call | 1 injection | 1 failure"},
+    {chaos, limiter, "no time at 0.25 s | 1 injection | 5 tokens"},
+    {chaos, bulkhead, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, throttle, "failed at 1.25 s, 1 call | 1 injection | 50 %"},
+    {chaos, fallback, "99 at 1.25 s, 1 call | 1 injection | 1 fall"},
+    {chaos, hedge, "failed at 2.25 s, 2 calls | 1 injection | 1 hedge"},
+    {chaos, adaptive, "failed at 1.25 s, 1 call | 1 injection | "},
+    {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
 };
 
 // Every pair to which the scenario applies must be in the table, once.

@@ -4,7 +4,8 @@ namespace dspu::aio::composition {
 
 row around_the_others(kind outer) {
   if (outer == kind::bulkhead) return row_of<kind::bulkhead>();
-  return outer == kind::hedge ? row_of<kind::hedge>() : row_of<kind::adaptive>();
+  if (outer == kind::hedge) return row_of<kind::hedge>();
+  return outer == kind::adaptive ? row_of<kind::adaptive>() : row_of<kind::chaos>();
 }
 
 }  // namespace dspu::aio::composition

@@ -5,7 +5,8 @@ namespace dspu::aio::composition {
 namespace {
 
 bool waits(kind k) {
-  return k == kind::retry || k == kind::limiter || k == kind::bulkhead || k == kind::adaptive;
+  return k == kind::retry || k == kind::limiter || k == kind::bulkhead || k == kind::adaptive ||
+         k == kind::chaos;
 }
 bool refuses_at_will(kind k) { return k != kind::retry && k != kind::fallback && k != kind::hedge; }
 
@@ -66,6 +67,9 @@ std::unique_ptr<occupied> close(simulator& sim, policies& p, kind k) {
       p.width.reconfigure(options);
       return std::make_unique<occupied>(sim, p.width);
     }
+    case kind::chaos:
+      p.storm.reconfigure({.fault_rate = 1});
+      break;
     case kind::retry:
     case kind::fallback:
     case kind::hedge:
@@ -91,6 +95,11 @@ std::string with_closed(world& w, policies& closed, kind which, kind around, kin
 std::string in_line(world& w, kind around, kind inside) {
   if (inside == kind::retry) {
     w.op.fails(1s);
+    return w.run_and_cancel(around, inside, 1500ms);
+  }
+  if (inside == kind::chaos) {
+    w.inner.storm.reconfigure({.latency_rate = 1, .latency_min = 10s, .latency_max = 10s});
+    w.op.returns(7);
     return w.run_and_cancel(around, inside, 1500ms);
   }
   with_room_to_wait(w.inner);

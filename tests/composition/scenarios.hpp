@@ -11,8 +11,8 @@ enum class scenario {
   fails_once,     // it fails after 1 s, then gives 7 after 1 s
   hangs,          // it never ends by itself: for pairs with a timeout
   gives_up,       // it never ends, and the caller gives up after 0.5 s
-  quits_line,     // the policy inside makes it wait, and the caller gives up after 1.5 s
-  inner_refuses,  // the policy inside lets nobody through
+  quits_line,     // the policy inside makes it wait (chaos: delays it), and the caller gives up after 1.5 s
+  inner_refuses,  // the policy inside lets nobody through (chaos: injects faults)
   outer_refuses,  // the policy outside lets nobody through
   little_time,    // it fails after 1 s, 2 s are left for the call, and limiters are empty
 };

@@ -25,14 +25,15 @@ std::string word_for(const std::exception_ptr& error) {
   if (test::holds<queue_full_error>(error)) return "queue full";
   if (test::holds<bulkhead_full_error>(error)) return "bulkhead full";
   if (test::holds<throttled_error>(error)) return "throttled";
+  if (test::holds<injected_fault>(error)) return "injected fault";
   return test::is_aborted(error) ? "cancelled" : "?";
 }
 
 }  // namespace
 
 const char* name_of(kind k) {
-  constexpr const char* names[kinds] = {"timeout",  "retry",    "breaker", "limiter", "bulkhead",
-                                        "throttle", "fallback", "hedge",   "adaptive"};
+  constexpr const char* names[kinds] = {"timeout",  "retry",    "breaker", "limiter",  "bulkhead",
+                                        "throttle", "fallback", "hedge",   "adaptive", "chaos"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -62,6 +63,8 @@ std::string policies::report(kind k) {
       const auto inside = some(width.in_flight(), "call");
       return width.limit() == limit || !inside.empty() ? inside : "limit " + std::to_string(width.limit());
     }
+    case kind::chaos:
+      return some(storm.injected(), "injection");
   }
   return "";
 }
@@ -81,6 +84,7 @@ start pair_of(kind around, kind inside) {
     case kind::bulkhead:
     case kind::hedge:
     case kind::adaptive:
+    case kind::chaos:
       break;
   }
   return around_the_others(around)[at];

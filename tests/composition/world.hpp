@@ -1,8 +1,10 @@
 // Two sets of policies, of which a pair is tried: one from the outer set around one of the inner set.
+// single_flight is in no pair: it has no stage, only call(key, …).
 #pragma once
 
 #include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/bulkhead.hpp"
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/fallback.hpp"
 #include "dspu/aio/hedge.hpp"
@@ -28,8 +30,8 @@ using testing::manual_clock;
 using testing::script;
 using testing::simulator;
 
-enum class kind { timeout, retry, breaker, limiter, bulkhead, throttle, fallback, hedge, adaptive };
-inline constexpr std::size_t kinds = 9;
+enum class kind { timeout, retry, breaker, limiter, bulkhead, throttle, fallback, hedge, adaptive, chaos };
+inline constexpr std::size_t kinds = 10;
 const char* name_of(kind k);
 
 // One of each, so set that what they do shows in virtual time.
@@ -55,6 +57,7 @@ struct policies {
   static constexpr std::int64_t limit = 10;
   basic_adaptive_concurrency<manual_clock> width{
       {.algorithm = limit_algorithm::aimd, .initial = limit, .min = 1, .max = limit}};
+  basic_chaos<manual_clock> storm{{.latency_rate = 1, .latency_min = 250ms, .latency_max = 250ms, .seed = 1}};
   int falls = 0;
   fallback<std::function<int(const outcome&)>> instead{[this](const outcome&) {
     ++falls;
@@ -105,6 +108,7 @@ auto& pick(policies& p) {
   if constexpr (K == kind::fallback) return p.instead;
   if constexpr (K == kind::hedge) return p.twice;
   if constexpr (K == kind::adaptive) return p.width;
+  if constexpr (K == kind::chaos) return p.storm;
 }
 
 // The pairs with one kind outside, in the order of the kinds inside; each is compiled in a file of its own.

@@ -18,6 +18,9 @@
 // above, or outside: `retry{}.call([&] { return once.call(url, fetch, url); })`. An operation that calls the same flight
 // with its own key waits for itself.
 //
+// Nor has it a shadow mode: it refuses nobody, so there is nothing that it could only tell of. shared() says how many calls
+// it has saved.
+//
 // Thread-safety: call() from any thread and executor; a lock is held for one decision. It may go before its calls end.
 #pragma once
 
