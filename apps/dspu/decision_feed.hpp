@@ -4,12 +4,15 @@
 #pragma once
 
 #include "dspu/aio/call_context.hpp"
+#include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/observer.hpp"
 #include "dspu/job.hpp"
 #include "dspu/scheduler.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 namespace dspu::app {
@@ -26,6 +29,13 @@ class flow_observer {
   // `open_for`: if it opened, how long it stays so.
   virtual void on_breaker(std::string_view origin, core::circuit_transition transition,
                           core::duration open_for) = 0;
+};
+
+// What the pipeline of an attempt knows of the request, for the observer.
+struct watched_attempt {
+  watched_attempt(std::string_view origin, std::uint64_t call);
+
+  aio::detail::call_record record;
 };
 
 class decision_feed final : public scheduler::listener {
@@ -47,9 +57,10 @@ class decision_feed final : public scheduler::listener {
   void refused(const job& j, outcome why, core::instant now) const;
   void finished(const job& j, outcome how, core::instant now) const;
 
-  // For an attempt of `j` at `origin`, whose name must live as long: what its pipeline tells of goes to the
-  // observer.
-  aio::call_context context_of(std::string_view origin, const job& j) const;
+  // For an attempt of `j` at `origin`, whose name must live as long, as must `told`: what its pipeline tells
+  // of goes to the observer.
+  aio::call_context context_of(std::string_view origin, const job& j,
+                               std::optional<watched_attempt>& told) const;
 
  private:
   struct about {

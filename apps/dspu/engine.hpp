@@ -81,6 +81,7 @@ class basic_engine {
 
     dspu::app::attempt attempt;
     std::variant<std::monostate, plain_way, hedged_way> way;
+    std::optional<watched_attempt> told;
     boost::asio::cancellation_signal cancel;
     int out = 0;  // exchanges
     typename std::list<std::shared_ptr<flight>>::iterator place;

@@ -31,6 +31,8 @@ class taking_over {
     if (name == "retry") return as(&taking_over::retry);
     if (name == "retry_budget") return as(&taking_over::retry_budget);
     if (name == "timeout") return as(&taking_over::timeout);
+    if (name == "hedge") return as(&taking_over::hedge);
+    if (name == "adaptive_concurrency") return as(&taking_over::adaptive_concurrency);
     if (name == "concurrency")
       return as<aio::bulkhead_options>(
           [this](const auto& o) { width(o, "--concurrency", options_.concurrency); });
@@ -107,6 +109,30 @@ class taking_over {
     set("--timeout", options_.timeout, std::chrono::nanoseconds(o.limit));
   }
 
+  void hedge(const aio::hedge_options& o) {
+    refuse_if(o.shadow, "shadow");
+    refuse_if(!plan_->budget.empty(), "budget");
+    refuse_if(o.window != aio::hedge_options{}.window, "window");
+    refuse_if(o.min_samples != aio::hedge_options{}.min_samples, "min_samples");
+    if (given_("--hedge")) return;
+    options_.hedge = core::hedge_options{
+        .max_hedges = o.max_hedges, .delay = o.delay, .quantile = o.quantile, .min_delay = o.min_delay};
+  }
+
+  void adaptive_concurrency(const aio::adaptive_concurrency_options& o) {
+    refuse_if(o.shadow, "shadow");
+    refuse_if(o.max_queue != aio::adaptive_concurrency_options{}.max_queue, "max_queue");
+    // Whoever types a fixed limit wants that.
+    if (given_("--adaptive-concurrency") || given_("--host-concurrency")) return;
+    options_.adaptive_concurrency = core::adaptive_limit_options{.algorithm = o.algorithm,
+                                                                 .initial = o.initial,
+                                                                 .min = o.min,
+                                                                 .max = o.max,
+                                                                 .aimd = o.aimd,
+                                                                 .vegas = o.vegas,
+                                                                 .gradient2 = o.gradient2};
+  }
+
   void width(const aio::bulkhead_options& o, const char* flag, std::uint64_t& value) {
     refuse_if(o.shadow, "shadow");
     refuse_if(o.max_queue != aio::bulkhead_options{}.max_queue, "max_queue");
@@ -121,7 +147,8 @@ class taking_over {
 };
 
 constexpr std::string_view names =
-    "breaker, concurrency, host_concurrency, host_rate, rate, retry, retry_budget, timeout";
+    "adaptive_concurrency, breaker, concurrency, hedge, host_concurrency, host_rate, rate, retry, "
+    "retry_budget, timeout";
 
 }  // namespace
 

@@ -93,8 +93,8 @@ void request_flow::take_back(hedge_ask& hedge, const attempt& beside, core::inst
   scheduler_.take_back(hedge, beside.permit, now);
 }
 
-aio::call_context request_flow::context_of(const attempt& a) const {
-  return feed_.context_of(scheduler_.origin_of(a.permit), *a.job);
+aio::call_context request_flow::context_of(const attempt& a, std::optional<watched_attempt>& told) const {
+  return feed_.context_of(scheduler_.origin_of(a.permit), *a.job, told);
 }
 
 void request_flow::landed(attempt a, attempt_result result, core::instant now) {

@@ -79,8 +79,8 @@ class request_flow {
   bool ask(hedge_ask& hedge, const attempt& beside, core::instant now);
   void take_back(hedge_ask& hedge, const attempt& beside, core::instant now);
   std::unique_ptr<origin_extra>& extra_of(const attempt& a) { return scheduler_.extra_of(a.permit); }
-  // What its pipeline is told of it; valid as long as the attempt is out.
-  aio::call_context context_of(const attempt& a) const;
+  // What its pipeline is told of it; valid as long as the attempt is out, and `told` lives.
+  aio::call_context context_of(const attempt& a, std::optional<watched_attempt>& told) const;
 
   // Each attempt ends in one of these. Throws: io_error.
   void landed(attempt a, attempt_result result, core::instant now);

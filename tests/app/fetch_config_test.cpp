@@ -66,6 +66,23 @@ TEST_F(FetchConfig, SetsEveryPolicyByItsName) {
   EXPECT_EQ(to_engine_options(o).flow.scheduling.origin.breaker->window.time, 30s);
 }
 
+TEST_F(FetchConfig, SetsHedgesAndLearntLimits) {
+  const std::string text = R"({"policies": {
+      "hedge": {"hedge": {"quantile": 0.9, "delay": "1s", "max_hedges": 2}},
+      "adaptive_concurrency": {"adaptive_concurrency": {"algorithm": "vegas", "initial": 4, "max": 32}}}})";
+  const fetch_options o = read(text);
+  EXPECT_EQ(o.hedge->quantile, 0.9);
+  EXPECT_EQ(o.hedge->delay, 1s);
+  EXPECT_EQ(o.hedge->max_hedges, 2);
+  EXPECT_EQ(o.adaptive_concurrency->algorithm, dspu::core::limit_algorithm::vegas);
+  EXPECT_EQ(o.adaptive_concurrency->initial, 4);
+  EXPECT_EQ(o.adaptive_concurrency->max, 32);
+  EXPECT_FALSE(read(text, {"--host-concurrency"}).adaptive_concurrency.has_value());
+  EXPECT_FALSE(read(text, {"--hedge"}).hedge.has_value());
+  EXPECT_THAT(refusal(R"({"policies": {"hedge": {"hedge": {"delay": "1s", "shadow": true}}}})"),
+              HasSubstr("/policies/hedge/hedge/shadow"));
+}
+
 TEST_F(FetchConfig, LetsTheCommandLineGoFirst) {
   fetch_options typed;
   typed.max_attempts = 9;
@@ -94,7 +111,7 @@ TEST_F(FetchConfig, NamesThePathOfWhatIsWrong) {
       refusal(R"({"policies": {"retry": {"retry": {"max_attempts": 0}}}})"),
       AllOf(HasSubstr("policies.json"), HasSubstr("/policies/retry/retry/max_attempts"), HasSubstr("0")));
   EXPECT_THAT(refusal(R"({"policies": {"brake": {"circuit_breaker": 5}}})"),
-              AllOf(HasSubstr("/policies/brake"), HasSubstr("none of breaker")));
+              AllOf(HasSubstr("/policies/brake"), HasSubstr("none of adaptive_concurrency, breaker")));
   EXPECT_THAT(refusal(R"({"policies": {"breaker": {"retry": 5}}})"),
               AllOf(HasSubstr("/policies/breaker"), HasSubstr("is a retry; must be a circuit_breaker")));
   EXPECT_THAT(refusal(R"({"policies": {"rate": {"rate_limiter": {"rate": "5/s", "also": ["100/m"]}}}})"),

@@ -164,7 +164,7 @@ template <class Clock>
 template <class Way>
 boost::asio::awaitable<answer> basic_engine<Clock>::start(const flight_ptr& f, Way way) {
   const Way& kept = f->way.template emplace<Way>(std::move(way));
-  return kept.call_in(flow_.context_of(f->attempt),
+  return kept.call_in(flow_.context_of(f->attempt, f->told),
                       [this, f](const aio::call_context& context) { return exchange(f, context.hedge); });
 }
 
