@@ -71,6 +71,7 @@ void adaptive_state::reconfigure(adaptive_concurrency_options options) {
     classifies_ = next->classify != nullptr;
     options_.swap(next);
   }
+  revision_.fetch_add(1, std::memory_order_relaxed);
   if (shadow()) places_->release_waiters();
 }
 
@@ -82,6 +83,11 @@ adaptive_concurrency_options adaptive_state::options() const {
 duration adaptive_state::baseline() const {
   const std::lock_guard lock(mutex_);
   return limit_.baseline();
+}
+
+bool adaptive_state::is_fresh() const {
+  const std::lock_guard lock(mutex_);
+  return in_flight() == 0 && places_->snapshot().is_fresh() && limit_.is_fresh();
 }
 
 stage_facts adaptive_state::facts() const {

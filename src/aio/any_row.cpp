@@ -52,12 +52,13 @@ void any_row::refuse_what_cannot_be_copied() const {
 void any_row::require(const std::type_info& result) const {
   if (!picky_) return;
   for (const auto& e : elements_) {
-    if (e.table->gives == nullptr || *e.table->gives == result) continue;
+    const auto* only = e.table->gives == nullptr ? nullptr : e.table->gives(e.stage.get());
+    if (only == nullptr || (*only == result && !surrounds_)) continue;
     throw std::invalid_argument("any_policy.call: a " + e.table->facts(e.stage.get()).policy +
-                                " in the row is for another type of result than the operation has");
+                                (surrounds_
+                                     ? " that is for one type of result cannot be in a row with a hedge"
+                                     : " in the row is for another type of result than the operation has"));
   }
-  if (!surrounds_) return;
-  throw std::invalid_argument("any_policy.call: a policy for one type of result cannot be in a row with a hedge");
 }
 
 any_stack::any_stack(const any_row& row, std::size_t from, std::size_t to)

@@ -67,6 +67,12 @@ stage_facts chaos_state::facts() const {
                   in_words(o.latency_max)};
 }
 
+const std::type_info* chaos_state::gives() const {
+  if (!enabled()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return options_->result_rate > 0 && !options_->shadow ? options_->result.type() : nullptr;
+}
+
 chaos_state::draw chaos_state::next() {
   const std::lock_guard lock(mutex_);
   draw d{machine_.next(random_), nullptr};

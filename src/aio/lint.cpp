@@ -66,7 +66,7 @@ using lint_severity::warning;
 // ---- time ----
 
 void timeout_that_is_none(inspection& in, position i) {
-  if (in.row[i].policy != "timeout") return;
+  if (in.row[i].policy != "timeout" || in.row[i].shadow) return;
   if (in.row[i].limit <= duration{0}) {
     in.find("timeout-refuses-all", error, {i},
             "a timeout of " + in_words(in.row[i].limit) + " ends every call before it is made");

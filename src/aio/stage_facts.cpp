@@ -58,7 +58,10 @@ stage_facts judging(stage_facts f, const classifier& classify) {
   return f;
 }
 
-stage_facts timeout_facts(duration d) { return {.policy = "timeout", .text = in_words(d), .limit = d}; }
+stage_facts timeout_facts(duration d, bool shadow) {
+  if (shadow) return {.policy = "timeout", .text = in_words(d) + ", in shadow", .shadow = true};
+  return {.policy = "timeout", .text = in_words(d), .limit = d};
+}
 
 stage_facts facts_of(const retry_rules& rules) {
   const auto o = rules.options();

@@ -1,4 +1,4 @@
-// The keys of every kind of policy: each once, for reading, writing and the schema alike.
+// The keys of every kind of policy: each once, for reading and writing alike.
 //
 // fields(visit, options, plan) calls visit(key, value) for each key, or one of
 //   visit.ratio(key, value)                       a number, or "10%"
@@ -6,9 +6,11 @@
 //   visit.rate(key, value)                        a number, or "10/s,burst=20", which gives per and capacity too
 //   visit.list(key, values, fields)               a list of objects, or of such rates
 //   visit.filter(key, name), visit.budget(key, name)
+//   visit.fault(key, name, source), visit.result(key, name, source)
 // and short_form(visit, options) calls visit(value) or visit.rate(…) for what stands in the place of an object.
 #pragma once
 
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/hedge.hpp"
 #include "dspu/aio/rate_limiter.hpp"
@@ -220,6 +222,32 @@ struct kind<aio::hedge_options> : part_of_pipelines {
     v(o.delay);
   }
   static void check(const aio::hedge_options& o) { static_cast<void>(aio::hedge(o)); }
+};
+
+template <>
+struct kind<aio::chaos_options> : part_of_pipelines {
+  static constexpr std::string_view name = "chaos";
+  template <class V>
+  static void fields(V& v, aio::chaos_options& o, policy_plan& p) {
+    v.ratio("fault_rate", o.fault_rate);
+    v.ratio("result_rate", o.result_rate);
+    v.ratio("latency_rate", o.latency_rate);
+    v("latency_min", o.latency_min);
+    v("latency_max", o.latency_max);
+    v.fault("fault", p.fault, o.fault);
+    v.result("result", p.result, o.result);
+    v("seed", o.seed);
+    v("shadow", o.shadow);
+  }
+  template <class V>
+  static void short_form(V& v, aio::chaos_options& o) {
+    v.ratio(o.fault_rate);
+  }
+  static void check(const aio::chaos_options& o) {
+    if (!o.result)
+      core::require(!(o.result_rate > 0), "chaos.result_rate", o.result_rate, "0 without a \"result\"");
+    static_cast<void>(aio::chaos(o));
+  }
 };
 
 template <>

@@ -187,9 +187,23 @@ void object_reader::named(std::string_view key, std::string& name, std::string_v
 }
 
 void object_reader::filter(std::string_view key, std::string& name) {
-  std::vector<std::string> known;
-  for (const auto& [k, f] : r_.functions.classifiers) known.push_back(k);
-  named(key, name, "a filter of the program's", known);
+  named(key, name, "a filter of the program's", names_in(r_.functions.classifiers));
+}
+
+void object_reader::fault(std::string_view key, std::string& name, aio::fault_source& source) {
+  const auto& faults = r_.functions.faults;
+  named(key, name, "a fault of the program's", names_in(faults));
+  if (!name.empty()) source = faults.at(name);
+}
+
+void object_reader::result(std::string_view key, std::string& name, aio::result_source& source) {
+  const auto& results = r_.functions.results;
+  named(key, name, "a result of the program's", names_in(results));
+  if (!name.empty()) {
+    source = results.at(name);
+  } else if (object_.find(key) != nullptr) {
+    r_.mistyped.insert(at("result_rate"));  // it may well be right, with a result that has a right name
+  }
 }
 
 void object_reader::budget(std::string_view key, std::string& name) {

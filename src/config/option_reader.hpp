@@ -128,6 +128,8 @@ class object_reader {
   }
   void filter(std::string_view key, std::string& name);
   void budget(std::string_view key, std::string& name);
+  void fault(std::string_view key, std::string& name, aio::fault_source& source);
+  void result(std::string_view key, std::string& name, aio::result_source& source);
 
   // Tells of the keys that are left.
   void finish();

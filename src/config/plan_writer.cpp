@@ -63,6 +63,8 @@ class object_writer {
   }
   void filter(std::string_view key, const std::string& name) { refer(key, name); }
   void budget(std::string_view key, const std::string& name) { refer(key, name); }
+  void fault(std::string_view key, const std::string& name, const aio::fault_source&) { refer(key, name); }
+  void result(std::string_view key, const std::string& name, const aio::result_source&) { refer(key, name); }
 
   std::string text() const { return "{" + members_ + "}"; }
 

@@ -1,6 +1,7 @@
 #include "dspu/aio/any_policy.hpp"
 
 #include "dspu/aio/bulkhead.hpp"
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/detail/sleep.hpp"
 #include "dspu/aio/fallback.hpp"
@@ -272,6 +273,57 @@ TEST_F(AnyPolicy, RefusesToHedgeWhatCannotBe) {
   EXPECT_THROW(static_cast<void>(any_policy(twice).call(std::move(owns))), std::invalid_argument);
   const any_policy both = fallback([](const outcome&) { return 5; }) | twice;
   EXPECT_THROW(static_cast<void>(both.call([this] { return op(); })), std::invalid_argument);
+}
+
+using chaos_m = basic_chaos<manual_clock>;
+
+TEST_F(AnyPolicy, InjectsChaosAroundAnythingAndInsideOfIt) {
+  chaos_m odd{{.result_rate = 1, .result = [] { return 9; }}};
+  chaos_m slow{{.fault_rate = 1, .latency_rate = 1, .latency_min = 1s, .latency_max = 1s}};
+  EXPECT_EQ(run(any_policy(timeout_m(10s)) | odd), 9);
+  EXPECT_THROW(run(any_policy(breaker) | slow), injected_fault);
+  EXPECT_EQ(sim.elapsed(), 1s);
+  EXPECT_EQ(breaker.failure_count(), 1);
+  EXPECT_EQ(op.calls(), 0u);
+
+  hedge_m twice{{.delay = 5s}};
+  EXPECT_THROW(run(any_policy(twice) | slow), injected_fault);  // twice, one after the other
+  EXPECT_THROW(run(any_policy(slow) | twice), injected_fault);
+  EXPECT_EQ(sim.elapsed(), 4s);
+}
+
+void expect_refusal(const std::function<void()>& call, const char* why) {
+  try {
+    call();
+    FAIL() << why;
+  } catch (const std::invalid_argument& e) {
+    EXPECT_STREQ(e.what(), why);
+  }
+}
+
+TEST_F(AnyPolicy, RefusesResultsMadeUpForOtherOperationsOrBesideAHedge) {
+  op.returns(1);
+  hedge_m twice{{.delay = 1s}};
+  chaos_m odd{{.result_rate = 0.5, .result = [] { return std::string("nine"); }}};
+  expect_refusal([&] { run(any_policy(odd)); },
+                 "any_policy.call: a chaos in the row is for another type of result than the operation has");
+  odd.reconfigure({.result_rate = 0.5, .result = [] { return 9; }});
+  const char* const beside =
+      "any_policy.call: a chaos that is for one type of result cannot be in a row with a hedge";
+  expect_refusal([&] { run(any_policy(twice) | odd); }, beside);
+  expect_refusal([&] { run(any_policy(odd) | twice); }, beside);
+  EXPECT_EQ(op.calls(), 0u);
+
+  // While it makes up none, it is for any operation.
+  const any_policy p = any_policy(twice) | odd;
+  odd.enable(false);
+  EXPECT_EQ(run(p), 1);
+  odd.enable(true);
+  EXPECT_THROW(run(p), std::invalid_argument);
+  odd.reconfigure({.result_rate = 0.5, .result = [] { return 9; }, .shadow = true});
+  EXPECT_EQ(run(p), 1);
+  odd.reconfigure({.result = [] { return 9; }});
+  EXPECT_EQ(run(p), 1);
 }
 
 struct listener : observer {

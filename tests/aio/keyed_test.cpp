@@ -1,5 +1,6 @@
 #include "dspu/aio/keyed.hpp"
 
+#include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/fallback.hpp"
@@ -268,6 +269,54 @@ TEST_F(Keyed, NeverForgetsWhatWasChangedByHand) {
   manual_clock::advance(1h);
   EXPECT_TRUE(all.get("a")->is_fresh());
   EXPECT_THROW(all.get("b"), too_many_keys_error);
+}
+
+TEST_F(Keyed, ForgetsAdaptiveLimitsThatHaveLearntNothing) {
+  using adaptive_m = basic_adaptive_concurrency<manual_clock>;
+  const adaptive_concurrency_options halving{.algorithm = limit_algorithm::aimd,
+                                             .initial = 8,
+                                             .max = 8,
+                                             .aimd = {.backoff_ratio = 0.5, .timeout = 1min}};
+  keyed<adaptive_m> widths{halving, {.max_keys = 1}};
+  op.returns(1, 1s).hangs();
+  sim.run(widths.call("a", run_op()));
+  EXPECT_TRUE(widths.get("a")->is_fresh()) << "a sample that moved nothing";
+  const auto body = [&]() -> awaitable<void> { co_await widths.call("a", run_op()); };
+  {
+    test::task t(sim, body());
+    sim.run_until(sim.elapsed() + 1s);
+    EXPECT_FALSE(widths.get("a")->is_fresh()) << "a call is in it";
+    EXPECT_THROW(widths.get("b"), too_many_keys_error);
+    t.cancel();
+    sim.run();
+  }
+  EXPECT_NO_THROW(widths.get("b"));
+
+  op.returns(1, 2min);  // too slow: the limit is halved
+  sim.run(widths.call("b", run_op()));
+  EXPECT_EQ(widths.get("b")->limit(), 4);
+  EXPECT_FALSE(widths.get("b")->is_fresh());
+  EXPECT_THROW(widths.get("c"), too_many_keys_error);
+  EXPECT_EQ(widths.get("b")->revision(), 0u);
+  auto other = halving;
+  other.max_queue = 1;
+  widths.reconfigure(other);
+  EXPECT_EQ(widths.get("b")->revision(), 1u);
+  EXPECT_EQ(widths.get("b")->limit(), 4) << "new options keep what was learnt";
+
+  // The others keep a latency, and with it the key.
+  keyed<adaptive_m> vegas{{.algorithm = limit_algorithm::vegas}, {.max_keys = 1}};
+  EXPECT_TRUE(vegas.get("a")->is_fresh());
+  op.returns(1, 1s);
+  sim.run(vegas.call("a", run_op()));
+  EXPECT_EQ(vegas.get("a")->baseline(), 1s);
+  EXPECT_THROW(vegas.get("b"), too_many_keys_error);
+
+  // What was changed by hand is kept, however new it is.
+  keyed<adaptive_m> changed{halving, {.max_keys = 1}};
+  changed.get("a")->reconfigure(other);
+  EXPECT_TRUE(changed.get("a")->is_fresh());
+  EXPECT_THROW(changed.get("b"), too_many_keys_error);
 }
 
 TEST_F(Keyed, ForgetsBulkheadsAndThrottles) {

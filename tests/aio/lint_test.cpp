@@ -65,6 +65,9 @@ const finding findings[] = {
     {"timeout-never-expires", [](world&) { return pipe(timeout(duration::max())).facts(); }, {0}, "leave it out"},
     {"attempt-timeout-too-long", [](world&) { return (timeout(2s) | retry(attempts(3)) | timeout(2s)).facts(); }, {0, 2},
      "allows 2 s"},
+    {"attempt-timeout-too-long",
+     [](world&) { return (timeout(2s) | timeout({.limit = 1s, .shadow = true}) | timeout(5s)).facts(); }, {0, 2},
+     "ends all of it after 2 s"},
     {"attempt-timeout-too-long", [](world& w) { return (timeout(2s) | w.breaker | timeout(5s)).facts(); }, {0, 2},
      "allows 5 s"},
     {"pause-exceeds-timeout", [](world&) { return (timeout(1s) | retry()).facts(); }, {0, 1}, "up to 1 s"},
@@ -121,6 +124,11 @@ TEST(Lint, FindsWhatCannotWork) {
 // What looks like one of the above, and is well.
 row (*const silent[])(world&) = {
     [](world&) { return row{}; },
+    [](world&) { return pipe(timeout({.limit = 0s, .shadow = true})).facts(); },
+    [](world&) { return pipe(timeout({.limit = duration::max(), .shadow = true})).facts(); },
+    [](world&) { return (timeout({.limit = 2s, .shadow = true}) | retry(attempts(3)) | timeout(2s)).facts(); },
+    [](world&) { return (timeout({.limit = 1s, .shadow = true}) | retry()).facts(); },
+    [](world& w) { return (w.slow_breaker | timeout({.limit = 2s, .shadow = true})).facts(); },
     [](world& w) { return (timeout(60s) | retry({.max_attempts = 5}) | w.breaker | w.limiter | timeout(2s)).facts(); },
     [](world&) { return (timeout(5s) | timeout(2s)).facts(); },
     [](world&) { return pipe(timeout(1ns)).facts(); },

@@ -15,7 +15,7 @@ awaitable<int> hang(script& op) { return op(); }
 // Until it is let go, a call is in it.
 struct occupied {
   template <class Policy>
-  occupied(simulator& sim, Policy& p) : task(sim, run(p, op.hangs())) {
+  occupied(simulator& sim, Policy& p) : op(), task(sim, run(p, op.hangs())) {
     sim.run_until(sim.elapsed());
   }
   template <class Policy>

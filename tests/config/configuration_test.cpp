@@ -173,6 +173,18 @@ const mistake mistakes[] = {
     {R"({"policies": {"a": {"bulkhead": {"limit": 0}}}})", "1:43 /policies/a/bulkhead/limit is 0; must be at least 1"},
     {R"({"policies": {"a": {"throttle": {"window": "1ms"}}}})",
      R"(1:44 /policies/a/throttle/window is "1ms"; must be 1 s to 24 h)"},
+    {R"({"policies": {"a": {"chaos": {"fault_rate": 2}}}})",
+     "1:45 /policies/a/chaos/fault_rate is 2; must be 0 to 1"},
+    {R"({"policies": {"a": {"chaos": {"fault_rate": "120%"}}}})",
+     R"(1:45 /policies/a/chaos/fault_rate is "120%"; must be a percentage from "0%" to "100%")"},
+    {R"({"policies": {"a": {"chaos": {"result_rate": 0.5}}}})",
+     R"(1:46 /policies/a/chaos/result_rate is 0.5; must be 0 without a "result")"},
+    {R"({"policies": {"a": {"chaos": {"latency_min": "2s"}}}})",
+     "1:30 /policies/a/chaos latency_max is 1 s; must be at least latency_min"},
+    {R"({"policies": {"a": {"chaos": {"fault": "reset"}}}})",
+     R"(1:40 /policies/a/chaos/fault is "reset"; must be the name of a fault of the program's; there are none)"},
+    {R"({"policies": {"a": {"chaos": {"seed": -1}}}})",
+     "1:39 /policies/a/chaos/seed is -1; must be a whole number of at least 0"},
     // pipelines
     {R"({"pipelines": {"a": {}}})", "1:21 /pipelines/a is {}; must be a list of at most 100 policies, outermost first"},
     {R"({"pipelines": {"a": ["b"]}})",
@@ -385,6 +397,55 @@ TEST(Configuration, GoesByTheProgramsFilters) {
   EXPECT_EQ(op.calls(), 4u);
   EXPECT_THAT(wrong_with(R"({"policies": {"a": {"retry": {"classify": "stric"}}}})", functions),
               ElementsAre(HasSubstr("did you mean \"strict\"?")));
+}
+
+TEST(Configuration, InjectsWhatTheProgramNames) {
+  testing::simulator sim;
+  const bindings functions{
+      .faults = {{"reset", [] { return std::range_error("reset"); }}},
+      .results = {{"nine", [] { return 9; }}, {"text", [] { return std::string("nine"); }}}};
+  configuration_m config(R"({
+      "policies": {"storm": {"chaos": {"fault_rate": "100%", "fault": "reset", "seed": 7}}},
+      "pipelines": {"down": ["storm"],
+                    "plain": ["chaos 100%"],
+                    "slow": [{"chaos": {"latency_rate": 1, "latency_min": "2s", "latency_max": "2s"}}],
+                    "odd": [{"chaos": {"result_rate": 1, "result": "nine"}}],
+                    "none": [{"chaos": {"fault_rate": 1, "shadow": true}}]}})",
+                         functions);
+  script op;
+  op.returns(1);
+  const auto run = [&](const char* pipeline) {
+    return sim.run(config.live(pipeline).call([&] { return op(); }));
+  };
+  EXPECT_THROW(run("down"), std::range_error);
+  EXPECT_THROW(run("plain"), aio::injected_fault);
+  EXPECT_EQ(run("odd"), 9);
+  EXPECT_EQ(op.calls(), 0u);
+  EXPECT_EQ(run("none"), 1);
+  EXPECT_EQ(run("slow"), 1);
+  EXPECT_EQ(sim.elapsed(), 2s);
+
+  const auto storm = config.policy<aio::basic_chaos<manual_clock>>("storm");
+  EXPECT_EQ(storm->seed(), 7u);
+  EXPECT_THAT(config.to_json(), HasSubstr(R"("fault": "reset", "seed": 7)"));
+  EXPECT_EQ(basic_configuration<manual_clock>(config.to_json(), functions).to_json(), config.to_json());
+
+  // Rates and what is injected change in place; a result of another type is for other operations.
+  const auto with = [](const std::string& options) {
+    return R"({"policies": {"storm": {"chaos": )" + options + R"(}}, "pipelines": {"down": ["storm"]}})";
+  };
+  EXPECT_THAT(config.update(with(R"({"result_rate": 1, "result": "nine"})")),
+              ::testing::Contains(change{"storm", change::kind::changed_in_place}));
+  EXPECT_EQ(config.policy<aio::basic_chaos<manual_clock>>("storm"), storm);
+  EXPECT_EQ(run("down"), 9);
+  EXPECT_EQ(storm->injected(), 2);
+  config.update(with(R"({"result_rate": 1, "result": "text"})"));
+  EXPECT_THROW(run("down"), std::invalid_argument);
+  config.update(with("0"));
+  EXPECT_EQ(run("down"), 1);
+  EXPECT_THAT(
+      wrong_with(with(R"({"result_rate": 1, "result": "nin"})"), functions),
+      ElementsAre(HasSubstr("must be the name of a result of the program's; did you mean \"nine\"?")));
 }
 
 TEST(Configuration, ReplacesABreakerThatGetsAnotherFilter) {

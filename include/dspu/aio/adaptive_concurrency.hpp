@@ -80,6 +80,8 @@ class adaptive_state {
   adaptive_concurrency_options options() const;
   stage_facts facts() const;
   duration baseline() const;
+  bool is_fresh() const;
+  std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
 
   // A call begins, with a place or, in shadow mode, without. Returns: how many are under way, itself among
   // them.
@@ -105,6 +107,7 @@ class adaptive_state {
   const std::shared_ptr<places> places_;
   std::atomic<std::int64_t> running_{0};
   std::atomic<std::int64_t> over_limit_{0};
+  std::atomic<std::uint64_t> revision_{0};
   std::atomic<bool> shadow_;
   std::atomic<bool> classifies_;
 };
@@ -154,6 +157,11 @@ class basic_adaptive_concurrency : public detail::verbs<basic_adaptive_concurren
   // std::invalid_argument, and changes nothing.
   void reconfigure(adaptive_concurrency_options options) { state_.reconfigure(std::move(options)); }
   adaptive_concurrency_options options() const { return state_.options(); }
+  // How often that was done.
+  std::uint64_t revision() const { return state_.revision(); }
+  // Whether it decides as a new one would: nobody is in it or waits, and it has learnt nothing, or, with
+  // aimd, is back where it began. The other algorithms do not forget a latency.
+  bool is_fresh() const { return state_.is_fresh(); }
 
   std::int64_t limit() const { return state_.line()->snapshot().limit(); }
   std::int64_t in_flight() const { return state_.in_flight(); }

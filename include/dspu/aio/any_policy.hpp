@@ -9,8 +9,9 @@
 // recycled block for what the policies know of the call, and a count of references; scripts/bench measures one beside the other.
 // The operation and its arguments are copied or referred to, never moved from, for there may be a retry in the row.
 //
-// A fallback in the row is for one type of result; call() refuses operations of another. With a hedge in the row each attempt
-// gets a copy of the operation and its arguments, results go through the heap, and there cannot be a fallback.
+// A fallback in the row is for one type of result, as is chaos while it makes up results; call() refuses operations of
+// another. With a hedge in the row each attempt gets a copy of the operation and its arguments, results go through the heap,
+// and there can be neither.
 //
 // Policies with a state are referred to and must outlive it, unless it keeps them (keeping()). Copies share everything.
 // Thread-safety: immutable but for assignment; any number of calls at once.

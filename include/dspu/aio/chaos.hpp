@@ -32,6 +32,7 @@
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace dspu::aio {
@@ -57,18 +58,21 @@ class fault_source {
   std::function<std::exception_ptr()> make_;  // null: injected_fault
 };
 
-// Where made-up results come from: a function that gives a T, for operations that give exactly a T. A call of another
-// type of operation ends with std::logic_error.
+// Where made-up results come from: a function that gives a T, for operations that give exactly a T. A call of
+// another type of operation ends with std::invalid_argument: when a result is drawn, or, in an any_policy,
+// before it begins.
 class result_source {
  public:
   result_source(std::nullptr_t = nullptr) {}
   template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, result_source> && std::invocable<F&>)
   result_source(F make)
-      : make_([make = std::move(make)](detail::ending e) mutable {
+      : type_(&typeid(std::invoke_result_t<F&>)),
+        make_([make = std::move(make)](detail::ending e) mutable {
           using T = std::invoke_result_t<F&>;
           auto* const slot = e.slot_of<T>();
-          if (slot == nullptr) throw std::logic_error("chaos: the made-up result is not of the operation's type");
+          if (slot == nullptr)
+            throw std::invalid_argument("chaos: the made-up result is not of the operation's type");
           if constexpr (std::is_void_v<T>) {
             make();
             slot->emplace();
@@ -78,9 +82,12 @@ class result_source {
         }) {}
 
   explicit operator bool() const { return make_ != nullptr; }
+  // Of the results; null if there are none.
+  const std::type_info* type() const { return type_; }
   void operator()(detail::ending e) const { make_(e); }
 
  private:
+  const std::type_info* type_ = nullptr;
   std::function<void(detail::ending)> make_;
 };
 
@@ -121,6 +128,8 @@ class chaos_state {
   void enable(bool on) { enabled_.store(on, std::memory_order_relaxed); }
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   std::int64_t injected() const { return injected_.load(std::memory_order_relaxed); }
+  // The type of the results that may be made up now; null if none may.
+  const std::type_info* gives() const;
 
   struct draw {
     core::chaos_injection injection;
@@ -201,6 +210,7 @@ class chaos_stage : public stage_defaults {
 
   explicit chaos_stage(chaos_state& state) : state_(&state) {}
   stage_facts facts() const { return state_->facts(); }
+  const std::type_info* gives() const { return state_->gives(); }
 
   class session : public chaos_session {
    public:

@@ -14,9 +14,10 @@
 //
 // There are at most max_keys. When a new key finds them all taken, one goes whose policy is as new
 // (is_fresh(): a limiter that is full with nobody in line, a closed breaker with nothing counted, an empty
-// bulkhead), whose options nobody has changed by hand, and which nobody holds: no call through it, no handle.
-// So forgetting a key never changes a decision; only its statistics begin anew. If no policy may go, the new
-// key gets too_many_keys_error, or the policy of overflow_key.
+// bulkhead, an adaptive limit that has learnt nothing), whose options nobody has changed by hand, and which
+// nobody holds: no call through it, no handle. So forgetting a key never changes a decision; only its
+// statistics begin anew. If no policy may go, the new key gets too_many_keys_error, or the policy of
+// overflow_key.
 //
 // A call holds its key's policy until it ends. A permit or reservation taken by hand does not: keep the
 // handle as long.

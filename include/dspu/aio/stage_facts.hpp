@@ -46,6 +46,8 @@ struct stage_facts {
   const void* state = nullptr;
   // Calls keep places of that state as long as they last, so that a call needs two of them if it is there twice.
   bool holds_places = false;
+  // A timeout in shadow mode: it ends nothing, so it has no `limit`.
+  bool shadow = false;
 };
 
 }  // namespace dspu::aio

@@ -1,6 +1,7 @@
 // What a file cannot hold: the functions that its policies go by.
 #pragma once
 
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/outcome.hpp"
 
 #include <functional>
@@ -17,6 +18,9 @@ struct bindings {
   aio::classifier classify = nullptr;
   // Reads from a failure how long it asks us to wait, for retries and breakers. Null: the policies' own default.
   std::function<std::optional<aio::duration>(const aio::outcome&)> retry_after = nullptr;
+  // What chaos injects, by name: {"fault": "reset"}, {"result": "unavailable"}.
+  std::map<std::string, aio::fault_source> faults = {};
+  std::map<std::string, aio::result_source> results = {};
 };
 
 }  // namespace dspu::config

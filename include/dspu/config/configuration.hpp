@@ -48,13 +48,6 @@ std::string read_file(const std::string& path);
 // Throws: std::invalid_argument with a suggestion.
 [[noreturn]] void no_such(std::string_view what, std::string_view name, const std::vector<std::string>& known);
 
-template <class Made>
-std::vector<std::string> names_in(const std::map<std::string, Made>& all) {
-  std::vector<std::string> names;
-  for (const auto& [name, made] : all) names.push_back(name);
-  return names;
-}
-
 }  // namespace detail
 
 template <class Clock>

@@ -94,6 +94,12 @@ class adaptive_limit {
   // is another. `initial` changes nothing. Throws: std::invalid_argument; nothing has changed then.
   void reconfigure(const adaptive_limit_options& options);
 
+  // Whether it decides as a new one would: it is where it began, and has learnt nothing.
+  bool is_fresh() const {
+    return limit_ == static_cast<double>(options_.initial) && baseline_ == 0 && since_probe_ == 0 &&
+           !probing_ && window_.samples == 0;
+  }
+
   // In [min, max].
   std::int64_t limit() const { return probing_ ? probe_limit() : static_cast<std::int64_t>(limit_); }
 

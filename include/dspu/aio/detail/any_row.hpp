@@ -63,8 +63,9 @@ using any_start = std::function<awaitable<any_result>(const call_context&)>;
 
 struct stage_table {
   std::size_t size;  // of a session
-  const std::type_info* gives;  // the only type of result that it can deal with; null: any
-  core::instant (*clock)();     // null: it has none
+  // The only type of result that it can deal with as it is now; null: any. Null itself if that is always so.
+  const std::type_info* (*gives)(const void* stage);
+  core::instant (*clock)();  // null: it has none
   stage_facts (*facts)(const void* stage);
   void (*begin)(const void* stage, void* session);
   void (*end)(void* session) noexcept;  // null: nothing is to be done
@@ -80,9 +81,12 @@ struct stage_table {
 };
 
 template <class Stage>
-constexpr const std::type_info* only_type() {
+constexpr auto only_type() -> const std::type_info* (*)(const void*) {
   if constexpr (requires { typename Stage::value_type; }) {
-    return &typeid(typename Stage::value_type);
+    return [](const void*) -> const std::type_info* { return &typeid(typename Stage::value_type); };
+  } else if constexpr (requires(const Stage& s) { s.gives(); }) {
+    return
+        [](const void* stage) -> const std::type_info* { return static_cast<const Stage*>(stage)->gives(); };
   } else {
     return nullptr;
   }

@@ -13,7 +13,7 @@
 
 namespace dspu::aio::detail {
 
-stage_facts timeout_facts(duration d);
+stage_facts timeout_facts(duration d, bool shadow = false);
 
 struct timeout_rules {
   duration limit;
@@ -28,7 +28,10 @@ class timeout_stage : public stage_defaults {
   static constexpr bool interrupts = true;
 
   explicit timeout_stage(std::shared_ptr<const live<timeout_rules>> rules) : rules_(std::move(rules)) {}
-  stage_facts facts() const { return timeout_facts(rules_->get().limit); }
+  stage_facts facts() const {
+    const auto rules = rules_->get();
+    return timeout_facts(rules.limit, rules.shadow);
+  }
 
   class session : public session_defaults {
    public:

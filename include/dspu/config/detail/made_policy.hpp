@@ -4,6 +4,7 @@
 #include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/bulkhead.hpp"
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/hedge.hpp"
 #include "dspu/aio/rate_limiter.hpp"
@@ -50,6 +51,10 @@ struct policy_with<aio::adaptive_concurrency_options, Clock> {
 template <class Clock>
 struct policy_with<aio::hedge_options, Clock> {
   using type = aio::basic_hedge<Clock>;
+};
+template <class Clock>
+struct policy_with<aio::chaos_options, Clock> {
+  using type = aio::basic_chaos<Clock>;
 };
 template <class Clock>
 struct policy_with<aio::retry_budget_options, Clock> {

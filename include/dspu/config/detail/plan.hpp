@@ -3,6 +3,7 @@
 
 #include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/bulkhead.hpp"
+#include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker_options.hpp"
 #include "dspu/aio/hedge_options.hpp"
 #include "dspu/aio/rate_limiter_options.hpp"
@@ -26,12 +27,14 @@ namespace dspu::config::detail {
 using policy_options =
     std::variant<aio::timeout_options, aio::retry_options, aio::circuit_breaker_options, aio::rate_limiter_options,
                  aio::bulkhead_options, aio::throttle_options, aio::adaptive_concurrency_options, aio::hedge_options,
-                 aio::retry_budget_options>;
+                 aio::chaos_options, aio::retry_budget_options>;
 
 struct policy_plan {
   policy_options options;
   std::string classify = {};  // the name of a filter
   std::string budget = {};    // the name of a retry budget
+  std::string fault = {};     // the name of what chaos fails with; the options have the function itself
+  std::string result = {};    // the same for its made-up results
 };
 
 // "retry", "circuit_breaker", …
@@ -43,6 +46,13 @@ struct file_plan {
   // The names of their policies, outermost first.
   std::map<std::string, std::vector<std::string>> pipelines;
 };
+
+template <class Made>
+std::vector<std::string> names_in(const std::map<std::string, Made>& all) {
+  std::vector<std::string> names;
+  for (const auto& [name, made] : all) names.push_back(name);
+  return names;
+}
 
 bool is_shared(std::string_view policy_name);
 
