@@ -40,4 +40,5 @@ int main() {
   a_minute_of_calls("overloaded");
   overloaded = false;
   a_minute_of_calls("well again");
+  a_minute_of_calls("a minute later");
 }
