@@ -5,12 +5,13 @@
 //   co_await per_host.call(url.host(), fetch, url);
 //
 //   auto host_of = [](const std::string& url) { return host_in(url); };
-//   auto resilient = retry{} | breakers.by(host_of) | per_host.by(host_of);    // the arguments of each call
-//   name its key co_await resilient.call(fetch, url);
+//   auto resilient = retry{} | breakers.by(host_of) | per_host.by(host_of);    // by the arguments of each call
+//   co_await resilient.call(fetch, url);
 //
-//   keyed<rate_limiter> per_tenant{[&](std::string_view tenant) { return plan_of(tenant); }};   //
-//   rate_limiter_options auto held = per_tenant.get("acme");             // like a shared_ptr:
-//   held->try_acquire(), held | timeout(2s)
+//   keyed<rate_limiter> per_tenant{[&](std::string_view tenant) { return plan_of(tenant); }};  // gives options
+//   auto held = per_tenant.get("acme");                                        // like a shared_ptr
+//   held->try_acquire();
+//   co_await (held | timeout(2s)).call(fetch, url);
 //
 // There are at most max_keys. When a new key finds them all taken, one goes whose policy is as new
 // (is_fresh(): a limiter that is full with nobody in line, a closed breaker with nothing counted, an empty
