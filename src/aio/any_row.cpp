@@ -34,6 +34,7 @@ void any_row::add_all(const any_row& other) {
 
 std::vector<stage_facts> any_row::facts() const {
   std::vector<stage_facts> all;
+  all.reserve(elements_.size());
   for (const auto& e : elements_) all.push_back(e.table->facts(e.stage.get()));
   return all;
 }
