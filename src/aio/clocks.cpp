@@ -83,8 +83,10 @@ std::int64_t tsc_line::renewed(std::uint64_t tick, std::int64_t reference, bool 
   const auto length = length_.load(std::memory_order_relaxed);
   const auto slope = slope_.load(std::memory_order_relaxed);
   const auto since = static_cast<std::int64_t>(tick - from);
-  if (length > 0 && since <= -early) return fall_back(reference);  // set back; so may we be, by what we were ahead
-  if (length > 0 && since < length) {                              // somebody else has drawn a new one
+  // Read long before the line began: by somebody who had to wait for the lock, or the counter was set back, and we may be,
+  // by what we were ahead.
+  if (length > 0 && since <= -early && reference >= last_reference_) return fall_back(reference);
+  if (length > 0 && since < length) {  // somebody else has drawn a new one
     return value_.load(std::memory_order_relaxed) + scaled(std::max<std::int64_t>(since, 0), slope);
   }
   if (length > 0) floor_ = std::max(floor_, value_.load(std::memory_order_relaxed) + scaled(length, slope));

@@ -23,13 +23,21 @@ struct TscLine : ::testing::Test {
   double ticks_per_ns = 2;
   int readings = 0;
   std::int64_t interrupted_for = 0;  // the next reading of the reference takes so long
+  std::int64_t overtaken_by = 0;     // the next pair of readings is used after somebody else's, who comes so much later
 
   void advance(std::int64_t ns) {
     reference += ns;
     ticks += ticks_per_ns * static_cast<double>(ns);
   }
   std::int64_t now() {
-    const auto counter = [this] { return static_cast<std::uint64_t>(ticks); };
+    const auto counter = [this, calls = 0]() mutable {
+      const auto tick = static_cast<std::uint64_t>(ticks);
+      if (++calls == 2 && overtaken_by > 0) {
+        advance(std::exchange(overtaken_by, 0));
+        now();
+      }
+      return tick;
+    };
     return line.now(counter, [this] {
       ++readings;
       if (interrupted_for > 0) advance(std::exchange(interrupted_for, 0));
@@ -104,6 +112,14 @@ TEST_F(TscLine, FallsBackWhenTheCounterIsSetBack) {
   ticks = 1e9;
   EXPECT_EQ(now(), before + 100 * ms);
   EXPECT_FALSE(line.uses_counter());
+}
+
+TEST_F(TscLine, DoesNotTakeALateReadingForACounterThatWasSetBack) {
+  now();
+  advance(8 * ms);
+  overtaken_by = 5 * ms;
+  EXPECT_EQ(now(), reference);
+  EXPECT_TRUE(line.uses_counter());
 }
 
 TEST_F(TscLine, IsTheReferenceWhereTheCounterIsNotTrusted) {
