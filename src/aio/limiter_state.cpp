@@ -120,17 +120,30 @@ void limiter_state::wait(waiter_ptr w, bool new_here) {
   {
     const session with_lock(*this);
     const auto at = now();
-    // The loop is too busy to wake us: those due are let go by whoever comes, or their tokens would be lost. No sooner than
-    // an interval late: each time costs a timer.
-    if (at > core::add_saturating(wake_at_, std::max(wake_interval_, duration{std::chrono::microseconds{100}}))) {
-      go_on(at, due, refused);
-    }
+    if (overdue(at)) go_on(at, due, refused);
     ec = admit(w, new_here, at);
     if (w != nullptr) done.push_back(*w.release());
   }
   refused.complete();
   due.complete(error_code{});
   done.complete(ec);
+}
+
+void limiter_state::resumed() {
+  waiter_list due;
+  refusals refused;
+  {
+    const session with_lock(*this);
+    if (const auto at = now(); overdue(at)) go_on(at, due, refused);
+  }
+  refused.complete();
+  due.complete(error_code{});
+}
+
+// Whether the loop is too busy to wake us: then those due are let go by whoever comes by, or their tokens would be lost. No
+// sooner than an interval late: each time costs a timer.
+bool limiter_state::overdue(instant at) const {
+  return at > core::add_saturating(wake_at_, std::max(wake_interval_, duration{std::chrono::microseconds{100}}));
 }
 
 // Takes `w` if it is to wait; else says how to complete it.

@@ -1,5 +1,7 @@
 #include "dspu/aio/detail/wait_queue.hpp"
 
+#include "dspu/aio/detail/deadlines.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
@@ -29,9 +31,10 @@ class waiter_registry final : public asio::execution_context::service {
     ++on_the_way_;
   }
 
-  void arrived() {
+  void arrived(std::size_t n) {
     const std::lock_guard lock(mutex_);
-    if (--on_the_way_ == 0) all_arrived_.notify_all();
+    on_the_way_ -= n;
+    if (on_the_way_ == 0) all_arrived_.notify_all();
   }
 
  private:
@@ -39,6 +42,7 @@ class waiter_registry final : public asio::execution_context::service {
     while (const auto queue = first_queue()) queue->abandon(*this);
     std::unique_lock lock(mutex_);
     all_arrived_.wait(lock, [this] { return on_the_way_ == 0; });
+    contexts_ended.fetch_add(1, std::memory_order_release);
   }
 
   std::shared_ptr<wait_queue> first_queue() {
@@ -52,25 +56,50 @@ class waiter_registry final : public asio::execution_context::service {
   std::size_t on_the_way_ = 0;
 };
 
-// Lives until a waiter has been posted, called or destroyed, and then tells its context.
+// Lives until waiters of one context have been posted, called or destroyed, and then tells the context.
 class waiter_passage {
  public:
-  explicit waiter_passage(waiter& w)
-      : registry_(std::exchange(w.on_the_way_, false) ? w.registry_ : nullptr) {}
+  explicit waiter_passage(waiter& w) : registry_(w.registry_) { add(w); }
   waiter_passage(const waiter_passage&) = delete;
   waiter_passage& operator=(const waiter_passage&) = delete;
   ~waiter_passage() {
-    if (registry_ != nullptr) registry_->arrived();
+    if (waiters_ > 0) registry_->arrived(waiters_);
+  }
+
+  void add(waiter& w) {
+    if (std::exchange(w.on_the_way_, false)) ++waiters_;
   }
 
  private:
   waiter_registry* registry_;
+  std::size_t waiters_ = 0;
 };
+
+namespace {
+
+// The registry of a context, which waiters look up one after another.
+struct remembered {
+  const asio::execution_context* context = nullptr;
+  std::uint64_t ended = 0;
+  waiter_registry* registry = nullptr;
+};
+thread_local remembered last;
+
+waiter_registry* registry_of(const asio::any_io_executor& ex) {
+  auto& context = asio::query(ex, asio::execution::context);
+  const auto ended = contexts_ended.load(std::memory_order_acquire);
+  if (last.context != &context || last.ended != ended) {
+    last = {&context, ended, &asio::use_service<waiter_registry>(context)};
+  }
+  return last.registry;
+}
+
+}  // namespace
 
 waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request,
                const asio::any_io_executor& ex)
     : queue_(std::move(queue)),
-      registry_(&asio::use_service<waiter_registry>(asio::query(ex, asio::execution::context))),
+      registry_(registry_of(ex)),
       executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
       request_(request),
       on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}
@@ -85,15 +114,21 @@ void waiter_owner::operator()(waiter* w) const {
   if (queue) queue->give_back(amount);
 }
 
+waiter_list::waiter_list(waiter_list&& other) noexcept {
+  if (other.empty()) return;
+  head_.link_before(other.head_);
+  other.head_.unlink();
+}
+
 waiter_list::~waiter_list() {
   while (!empty()) {
-    const waiter_passage passage(waiter::in_queue(head_.next));
+    const waiter_passage passage(front());
     pop_front();
   }
 }
 
 waiter_ptr waiter_list::pop_front() {
-  waiter& w = waiter::in_queue(head_.next);
+  waiter& w = front();
   w.queue_links::unlink();
   return waiter_ptr{&w};
 }
@@ -101,23 +136,54 @@ waiter_ptr waiter_list::pop_front() {
 void waiter_list::complete(error_code ec, const asio::execution_context* here) {
   waiter_list called;
   while (!empty()) {
-    const waiter_passage passage(waiter::in_queue(head_.next));
+    const waiter& w = front();
+    if (!w.on_loop_) {
+      post_front(ec);
+    } else if (&asio::query(w.executor_, asio::execution::context) != here) {
+      post_neighbours(ec);
+    } else {
+      const waiter_passage passage(front());
+      called.push_back(*pop_front().release());
+    }
+  }
+  called.call(ec);  // after all others are posted: a handler may destroy a context, which waits for those
+}
+
+void waiter_list::post_front(error_code ec) {
+  const waiter_passage passage(front());
+  auto w = pop_front();
+  w->granted_ = !ec;
+  const auto ex = w->executor_;
+  asio::post(ex, [w = std::move(w), ec]() mutable { w.release()->complete(ec); });
+}
+
+// Those at the front that are of one loop.
+void waiter_list::post_neighbours(error_code ec) {
+  waiter_passage passage(front());
+  const auto* const registry = front().registry_;
+  const auto ex = front().executor_;
+  waiter_list neighbours;
+  while (!empty() && front().on_loop_ && front().registry_ == registry) {
+    passage.add(front());
+    front().granted_ = !ec;
+    neighbours.push_back(*pop_front().release());
+  }
+  asio::post(ex, [all = std::move(neighbours), ec]() mutable {
+    const auto queue = all.front().queue_;
+    all.call(ec);
+    queue->resumed();
+  });
+}
+
+// In a handler of their loop.
+void waiter_list::call(error_code ec) {
+  while (!empty()) {
     auto w = pop_front();
     w->granted_ = !ec;
-    if (here != nullptr && w->on_loop_ && &asio::query(w->executor_, asio::execution::context) == here) {
-      called.push_back(*w.release());
-      continue;
-    }
-    const auto ex = w->executor_;
-    asio::post(ex, [w = std::move(w), ec]() mutable { w.release()->complete(ec); });
-  }
-  // After all others are posted: a handler may destroy a context, which waits for those.
-  while (!called.empty()) {
-    auto w = called.pop_front();
     try {
       w.release()->complete(ec);
     } catch (...) {  // a handler's error goes to the loop; the others are not to suffer
-      called.complete(ec);
+      complete(ec);
       throw;
     }
   }

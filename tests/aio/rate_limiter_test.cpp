@@ -442,5 +442,23 @@ TEST_F(RateLimiter, LetsTheDueGoWhoeverComes) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
 
+TEST_F(RateLimiter, LetsTheDueGoWhileTheLoopIsBusyResuming) {
+  limiter l{{.rate = 150, .capacity = 1.0}};
+  l.try_acquire();
+  std::size_t then = 0;  // in line when all are through whom newcomers let go
+  for (int id = 0; id < 100; ++id) {
+    l.async_acquire(1, asio::bind_executor(sim.get_executor(), [&, id](error_code) {
+      order.push_back(id);
+      manual_clock::advance(7ms);
+      if (order.size() == 74) then = l.waiters();
+    }));
+    manual_clock::advance(5ms);
+  }
+  EXPECT_EQ(l.waiters(), 26U);
+  sim.context().poll();
+  EXPECT_EQ(order.size(), 100U);
+  EXPECT_EQ(then, 0U);
+}
+
 }  // namespace
 }  // namespace dspu::aio

@@ -92,6 +92,7 @@ class limiter_state : public wait_queue {
 
   // Puts back what was taken and not used: those in line move up.
   void give_back(double n) override;
+  void resumed() override;
   // Throws: std::invalid_argument, and changes nothing then.
   void set_bandwidth(double rate, duration per);
   void set_capacity(double capacity);
@@ -159,6 +160,7 @@ class limiter_state : public wait_queue {
   void came(const waiter& w) override;
   void went(const waiter& w) override;
   void left() override;
+  bool overdue(instant at) const;
   waiter* next();
   waiter* first_to_wake();
   template <class Visit>

@@ -123,18 +123,24 @@ using waiter_ptr = std::unique_ptr<waiter, waiter_owner>;
 class waiter_list {
  public:
   waiter_list() = default;
-  waiter_list(const waiter_list&) = delete;
-  waiter_list& operator=(const waiter_list&) = delete;
+  waiter_list(waiter_list&& other) noexcept;
+  waiter_list& operator=(waiter_list&&) = delete;
   ~waiter_list();
 
   bool empty() const { return !head_.linked(); }
   void push_back(waiter& w) { w.queue_links::link_before(head_); }
   waiter_ptr pop_front();
 
-  // Completes all, by post. But those whose executor is the loop `here`, in a handler of which we are, are called.
+  // Completes all, by post: neighbours of one loop by one function. But those whose executor is the loop `here`, in a
+  // handler of which we are, are called.
   void complete(error_code ec, const asio::execution_context* here = nullptr);
 
  private:
+  waiter& front() { return waiter::in_queue(head_.next); }
+  void post_front(error_code ec);
+  void post_neighbours(error_code ec);
+  void call(error_code ec);
+
   waiter_links head_;
 };
 
@@ -180,6 +186,8 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
   virtual void went(const waiter&) {}
   // One or more left the line without being served.
   virtual void left() = 0;
+  // Some who were let go have resumed, which may have taken time. The lock is not held.
+  virtual void resumed() {}
 
   // Somebody was granted this and is destroyed without having heard of it. The lock is not held.
   virtual void give_back(double amount) = 0;
@@ -187,6 +195,7 @@ class wait_queue : public std::enable_shared_from_this<wait_queue> {
  private:
   friend struct waiter_owner;
   friend struct waiter_cancellation;
+  friend class waiter_list;
   friend class waiter_registry;
 
   waiter_links& links_of(int line) { return line_[static_cast<std::size_t>(line)]; }
