@@ -6,6 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
@@ -57,13 +58,15 @@ std::shared_ptr<pool_load> pool_load::of(const asio::any_io_executor& ex) {
 void pool_load::push(std::shared_ptr<pool_call> call) {
   const std::lock_guard lock(mutex_);
   auto& c = *call;
-  c.place_ = queue_.insert(queue_.end(), std::move(call));
+  if (idle_.empty()) idle_.emplace_front();
+  idle_.front() = std::move(call);
+  queue_.splice(queue_.end(), idle_, idle_.begin());
+  c.place_ = std::prev(queue_.end());
   c.queued_ = true;
   try {
     add_spare_if_needed();
   } catch (...) {
-    c.queued_ = false;
-    queue_.pop_back();
+    take_out(c.place_);
     throw;
   }
 }
@@ -71,16 +74,17 @@ void pool_load::push(std::shared_ptr<pool_call> call) {
 void pool_load::remove(pool_call& call) {
   std::shared_ptr<pool_call> released;  // destroyed after the lock
   const std::lock_guard lock(mutex_);
-  if (!call.queued_) return;
-  call.queued_ = false;
-  released = std::move(*call.place_);
-  queue_.erase(call.place_);
+  if (call.queued_) released = take_out(call.place_);
 }
 
-std::shared_ptr<pool_call> pool_load::pop() {
-  auto call = std::move(queue_.front());
-  queue_.pop_front();
+std::shared_ptr<pool_call> pool_load::take_out(calls::iterator place) {
+  auto call = std::move(*place);
   call->queued_ = false;
+  if (idle_.size() < most_idle) {
+    idle_.splice(idle_.begin(), queue_, place);
+  } else {
+    queue_.erase(place);
+  }
   return call;
 }
 
@@ -112,7 +116,7 @@ void pool_load::add_spare_if_needed() {
 void pool_load::run_spare() {
   std::unique_lock lock(mutex_);
   while (!queue_.empty() && threads_ + spares_.size() <= blocked_ + 1) {
-    auto call = pop();
+    auto call = take_out(queue_.begin());
     lock.unlock();
     if (call->claim()) call->run(this);
     call.reset();
@@ -130,7 +134,7 @@ void pool_load::abort_if_stopped() {
   if (!is_stopped(pool_)) return;
   std::unique_lock lock(mutex_);
   while (!queue_.empty()) {
-    auto call = pop();
+    auto call = take_out(queue_.begin());
     lock.unlock();
     if (call->claim()) call->abandon();
     call.reset();

@@ -45,14 +45,20 @@ class pool_load : public std::enable_shared_from_this<pool_load> {
   void shut_down();
 
  private:
+  using calls = std::list<std::shared_ptr<pool_call>>;
+  static constexpr std::size_t most_idle = 1024;
+
+  // All of these need the lock.
   void add_spare_if_needed();
+  std::shared_ptr<pool_call> take_out(calls::iterator place);
+
   void run_spare();
-  std::shared_ptr<pool_call> pop();
 
   asio::execution_context& pool_;
   const std::size_t threads_;
   std::mutex mutex_;
-  std::list<std::shared_ptr<pool_call>> queue_;
+  calls queue_;
+  calls idle_;  // places for those to come
   std::list<std::thread> spares_;
   std::list<std::thread> retired_;  // done, to be joined
   std::condition_variable spare_retired_;
