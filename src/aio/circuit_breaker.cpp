@@ -43,14 +43,6 @@ breaker_state::breaker_state(circuit_breaker_options options)
 }
 
 breaker_state::entry breaker_state::enter(core::instant now, std::optional<breaker_change>* change) {
-  if (const auto left = surely_open_for(now)) {
-    refused_.fetch_add(1, std::memory_order_relaxed);
-    return {false, 0, left, std::nullopt};
-  }
-  return enter_with_lock(now, change);
-}
-
-breaker_state::entry breaker_state::enter_with_lock(core::instant now, std::optional<breaker_change>* change) {
   const std::lock_guard lock(mutex_);
   const auto made = machine_.enter(now);
   note(made.transition);

@@ -1,5 +1,5 @@
 // The circuit breaker's lock-free reads beside its locked machine, as in include/dspu/aio/detail/breaker_state.hpp
-// and src/aio/circuit_breaker.cpp: breaker_state::enter_closed, surely_open_for, enter, success_changes_nothing,
+// and src/aio/circuit_breaker.cpp: breaker_state::enter_closed, refuse_if_open, enter, success_changes_nothing,
 // settle, change, reconfigure, publish. The machine under the lock is the real one, core::breaker_machine.
 //
 // What a read without the lock decides must have been true of the machine at some moment of that operation.
@@ -225,7 +225,7 @@ class breaker_model {
     return false;
   }
 
-  // The load of the word serves enter_closed and, a step later, surely_open.
+  // The load of the word serves enter_closed and, a step later, refuse_if_open.
   bool enter_closed(thread_state& t) {
     t.now = now_;
     t.seen = word_;

@@ -59,10 +59,16 @@ class basic_circuit_breaker {
     std::optional<duration> retry_after() const { return retry_after_; }
 
     // Whether success() would be the same as doing nothing.
-    bool success_changes_nothing() const {
+    [[gnu::always_inline]] bool success_changes_nothing() const {
       return breaker_ == nullptr || breaker_->state_.success_changes_nothing(generation_);
     }
-    void success() { settle(verdict::success); }
+    [[gnu::always_inline]] void success() {
+      if (success_changes_nothing()) {
+        breaker_ = nullptr;
+      } else {
+        settle(verdict::success);
+      }
+    }
     void failure() { settle(verdict::failure); }
     // Settling again, or settling what was refused, does nothing. A failure may ask us to stay away for so long.
     void settle(verdict v, std::optional<duration> retry_after = std::nullopt) { settle(v, retry_after, nullptr); }
@@ -70,7 +76,8 @@ class basic_circuit_breaker {
    private:
     friend class basic_circuit_breaker;
     friend class detail::breaker_stage<Clock>;
-    void settle(verdict v, std::optional<duration> retry_after, std::optional<detail::breaker_change>* change) {
+    [[gnu::noinline]] void settle(verdict v, std::optional<duration> retry_after,
+                                  std::optional<detail::breaker_change>* change) {
       auto* breaker = std::exchange(breaker_, nullptr);
       if (breaker == nullptr) return;
       if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
@@ -100,7 +107,7 @@ class basic_circuit_breaker {
   awaitable<awaited_t<F, Args...>> call(F fn, Args... args);
 
   // Asks for the right to make a call without calling anything: `if (auto p = breaker.try_permit()) …`. Never suspends.
-  permit try_permit() { return admit(nullptr); }
+  [[gnu::always_inline]] permit try_permit() { return admit(nullptr); }
 
   template <class F>
   decorated<basic_circuit_breaker, std::decay_t<F>> operator()(F&& fn) {
@@ -166,7 +173,14 @@ class basic_circuit_breaker {
   static constexpr core::instant unknown = core::instant::max();
   static core::instant now() { return core::instant_of(Clock::now()); }
 
-  permit admit(std::optional<detail::breaker_change>* change);
+  // What every call goes through is inlined, what few do is kept out of it.
+  [[gnu::always_inline]] permit admit(std::optional<detail::breaker_change>* change) {
+    if (const auto closed = state_.enter_closed()) {
+      return permit(this, closed->generation, closed->timed ? now() : unknown);
+    }
+    return admit_unless_open(change);
+  }
+  [[gnu::noinline]] permit admit_unless_open(std::optional<detail::breaker_change>* change);
 
   template <class How>
   void change(const How& how) {
@@ -184,11 +198,9 @@ class basic_circuit_breaker {
 using circuit_breaker = basic_circuit_breaker<std::chrono::steady_clock>;
 
 template <class Clock>
-auto basic_circuit_breaker<Clock>::admit(std::optional<detail::breaker_change>* change) -> permit {
-  if (const auto closed = state_.enter_closed()) {
-    return permit(this, closed->generation, closed->timed ? now() : unknown);
-  }
+auto basic_circuit_breaker<Clock>::admit_unless_open(std::optional<detail::breaker_change>* change) -> permit {
   const auto started = now();
+  if (const auto left = state_.refuse_if_open(started)) return permit(left);
   const auto entry = state_.enter(started, change);
   state_.deliver();
   return entry.admitted ? permit(this, entry.generation, started) : permit(entry.retry_after);

@@ -36,13 +36,16 @@ class breaker_state {
     if ((word & closed_bit) == 0) return std::nullopt;
     return closed_entry{word >> word_shift, (word & timed_bit) != 0};
   }
-  entry enter(core::instant now, std::optional<breaker_change>* change = nullptr);
-  // How long it stays open, if it is. Readable without the lock; at worst a little old.
-  std::optional<duration> surely_open_for(core::instant now) const {
+  // How long it surely stays open, if it is: then a call is refused, and counted so. Takes no lock.
+  std::optional<duration> refuse_if_open(core::instant now) {
     if ((word_.load(std::memory_order_acquire) & open_bit) == 0) return std::nullopt;
-    const core::instant until{duration{open_until_.load(std::memory_order_relaxed)}};
-    return now < until ? std::optional(until - now) : std::nullopt;
+    const core::instant until{duration{open_until_.load(std::memory_order_relaxed)}};  // at worst a little old
+    if (now >= until) return std::nullopt;
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return until - now;
   }
+  // For all others.
+  entry enter(core::instant now, std::optional<breaker_change>* change = nullptr);
 
   // True if there is nothing to record: closed, without failures or a window, of that generation, no event
   // undelivered.
@@ -95,7 +98,6 @@ class breaker_state {
   static constexpr std::uint64_t timed_bit = 8;
   static constexpr int word_shift = 4;
 
-  [[gnu::noinline]] entry enter_with_lock(core::instant now, std::optional<breaker_change>* change);
   void note(std::optional<core::circuit_transition> t);
   void report(const std::optional<core::circuit_transition>& t, core::instant now,
               std::optional<breaker_change>* to) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -14,26 +15,30 @@ class result_slot {
   using stored_type = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
   template <class... Args>
-  void emplace(Args&&... args) {
-    state_.template emplace<1>(std::forward<Args>(args)...);
+  [[gnu::always_inline]] void emplace(Args&&... args) {
+    error_ = nullptr;
+    value_.emplace(std::forward<Args>(args)...);
   }
-  void fail(std::exception_ptr e) { state_.template emplace<2>(std::move(e)); }
+  void fail(std::exception_ptr e) {
+    value_.reset();
+    error_ = std::move(e);
+  }
 
-  bool empty() const { return state_.index() == 0; }
-  bool has_value() const { return state_.index() == 1; }
+  bool empty() const { return !value_ && !error_; }
+  bool has_value() const { return value_.has_value(); }
   // The error, or null.
-  std::exception_ptr error() const { return state_.index() == 2 ? std::get<2>(state_) : nullptr; }
-  stored_type& value() { return std::get<1>(state_); }
+  const std::exception_ptr& error() const { return error_; }
+  stored_type& value() { return *value_; }
 
   // Moves the value out or throws the error. Requires: !empty().
-  T take() {
-    if (state_.index() == 2) std::rethrow_exception(std::get<2>(std::move(state_)));
-    if constexpr (!std::is_void_v<T>) return std::get<1>(std::move(state_));
+  [[gnu::always_inline]] T take() {
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    if constexpr (!std::is_void_v<T>) return *std::move(value_);
   }
 
  private:
-  struct nothing {};
-  std::variant<nothing, stored_type, std::exception_ptr> state_;
+  std::optional<stored_type> value_;
+  std::exception_ptr error_;  // null unless it failed
 };
 
 }  // namespace dspu::aio::detail
