@@ -7,11 +7,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <deque>
 #include <list>
@@ -69,10 +71,8 @@ lookup_result look_up(const std::string& host) {
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* list = nullptr;
   const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-  if (status != 0) {
-    const char* text = status == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(status);
-    return {{}, text};
-  }
+  if (status == EAI_SYSTEM) return {{}, boost::system::system_category().message(errno)};  // other threads ask too
+  if (status != 0) return {{}, ::gai_strerror(status)};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   lookup_result result;
   for (const addrinfo* i = list; i != nullptr; i = i->ai_next)

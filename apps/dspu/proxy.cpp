@@ -125,7 +125,9 @@ bool proxy_rules::exempt(std::string_view host) const {
 }
 
 proxy_rules::environment process_environment() {
-  return [](const char* name) -> const char* { return std::getenv(name); };
+  return [](const char* name) -> const char* {
+    return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+  };
 }
 
 }  // namespace dspu::app

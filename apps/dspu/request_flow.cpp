@@ -13,7 +13,7 @@ namespace dspu::app {
 namespace {
 
 std::string describe(outcome how, const job& job) {
-  const std::string last = job.attempts.empty() ? "" : job.attempts.back().error;
+  std::string last = job.attempts.empty() ? "" : job.attempts.back().error;
   const std::string after = last.empty() ? "" : "; last error: " + last;
   switch (how) {
     case outcome::circuit_open:
@@ -174,14 +174,17 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
                                                      : core::verdict::ignored;
   const core::retry_decision decision = a.job->retry.next(verdict, random_.unit(), hint);
   const bool in_time = now < a.job->deadline;
-  kept_body* body = result.answered() ? a.body.get() : nullptr;
+  // The job goes once its error is told: in which order a call's arguments are made is for the compiler to choose.
+  const auto end = [&](outcome why, const std::string& error) {
+    finish(std::move(a.job), why, error, result.answered() ? a.body.get() : nullptr, now);
+  };
   if (!decision.again) {
     const bool too_long = decision.reason == core::retry_reason::retry_after_too_long;
     const outcome why = too_long                              ? outcome::retry_after_too_long
                         : how == outcome::timeout && !in_time ? outcome::deadline
                                                               : how;
     if (retryable) feed_.gave_up(*a.job, core::name_of(decision.reason), now);
-    finish(std::move(a.job), why, describe(why, *a.job), body, now);
+    end(why, describe(why, *a.job));
     return;
   }
   // A Retry-After holds the whole origin; the request need not wait a second time by itself.
@@ -189,7 +192,7 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
   const core::instant earliest = core::add_saturating(now, decision.delay);
   if (earliest >= a.job->deadline) {
     feed_.gave_up(*a.job, "deadline", now);
-    finish(std::move(a.job), outcome::deadline, describe(outcome::deadline, *a.job), body, now);
+    end(outcome::deadline, describe(outcome::deadline, *a.job));
     return;
   }
   // Charged before the pause: who waits first and is refused then has waited in vain.
@@ -197,7 +200,7 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
     feed_.gave_up(*a.job, "budget_exhausted", now);
     ++counts_.retries_refused;
     a.job->retry_refused = true;
-    finish(std::move(a.job), how, refused_retry(describe(how, *a.job)), body, now);
+    end(how, refused_retry(describe(how, *a.job)));
     return;
   }
   ++counts_.retries;

@@ -66,7 +66,7 @@ std::string scheme_of(std::string_view url, const urls::url_view& view) {
 }
 
 std::string host_of(std::string_view url, const urls::url_view& view) {
-  const std::string host = view.host_address();
+  std::string host = view.host_address();
   if (host.empty()) reject(url, "names no host");
   switch (view.host_type()) {
     case urls::host_type::ipv4:

@@ -63,6 +63,7 @@ void limiter_state::visit_in_order(const wait_request* newcomer, const Visit& vi
     waiter* const w = cursor;
     const bool joins = newcomer != nullptr && newcomer->line == line;
     if (w == nullptr) {  // there is nothing to be asked of behind it
+      // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): only the newcomer's line can be empty
       visit(nullptr, *newcomer);
       return;
     }

@@ -194,6 +194,7 @@ duration time_open(const trace& t) {
   core::instant last = core::instant::min();
   for (const auto& c : t.calls) last = std::max(last, end_of(c));
   std::vector<const recorded_state*> states;
+  states.reserve(t.states.size());
   for (const auto& s : t.states) states.push_back(&s);
   std::sort(states.begin(), states.end(),
             [](auto a, auto b) { return a->at != b->at ? a->at < b->at : a < b; });
@@ -234,6 +235,7 @@ std::string table(const columns& c) {
   };
   const auto row = [&](std::string_view name, auto member) {
     std::vector<std::string> cells;
+    cells.reserve(c.summaries.size());
     for (const auto* s : c.summaries) cells.push_back(cell(s->*member));
     add(name, cells);
   };

@@ -11,7 +11,7 @@ awaitable<void> uncancelled(awaitable<void> op) {
   c.start(std::move(op), dropped);
   if (!f.all_ended()) {
     auto joined = f.join_uncancelled();
-    co_await std::move(joined);
+    co_await std::move(joined);  // NOLINT(performance-move-const-arg): Asio awaits operations as rvalues
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
 }

@@ -194,6 +194,7 @@ replay_result replay(simulator& sim, const aio::trace& recorded, const replayed_
   world w(recorded, options);
   if (recorded.calls.empty()) return {};
   std::vector<const aio::recorded_call*> calls;
+  calls.reserve(recorded.calls.size());
   for (const auto& call : recorded.calls) calls.push_back(&call);
   std::sort(calls.begin(), calls.end(),
             [](auto a, auto b) { return a->start != b->start ? a->start < b->start : a < b; });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 
 namespace {
@@ -12,6 +13,11 @@ namespace {
 using dspu::config::config_error;
 using dspu::config::configuration;
 using dspu::fuzz::claim;
+
+// The names that a file may refer to.
+const dspu::config::bindings functions{.classifiers = {{"http", dspu::aio::default_verdict}},
+                                       .faults = {{"reset", [] { return std::range_error("reset"); }}},
+                                       .results = {{"nine", [] { return 9; }}}};
 
 // Whatever is wrong is told with a place that is in the text.
 void check_error(const config_error& e, std::string_view text) {
@@ -29,7 +35,7 @@ void check_error(const config_error& e, std::string_view text) {
 
 std::optional<configuration> read(std::string_view text) {
   try {
-    return std::optional<configuration>(std::in_place, text);
+    return std::optional<configuration>(std::in_place, text, functions);
   } catch (const config_error& e) {
     check_error(e, text);
     return std::nullopt;

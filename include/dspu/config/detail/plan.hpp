@@ -50,6 +50,7 @@ struct file_plan {
 template <class Made>
 std::vector<std::string> names_in(const std::map<std::string, Made>& all) {
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const auto& [name, made] : all) names.push_back(name);
   return names;
 }
