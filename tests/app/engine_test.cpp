@@ -61,6 +61,10 @@ class collector final : public flow_observer {
     if (on_each) on_each(record);
     records.push_back(record);
   }
+  void on_turn() override {
+    if (on_each_turn) on_each_turn();
+    kept = records.size();
+  }
   void on_retry(const job&, core::duration, core::retry_reason) override { ++retries; }
   void on_hold(std::string_view origin, core::duration d) override { holds.emplace_back(origin, d); }
   void on_breaker(std::string_view origin, core::circuit_transition t, core::duration) override {
@@ -79,6 +83,8 @@ class collector final : public flow_observer {
   std::vector<std::pair<std::string, core::circuit_state>> transitions;
   int retries = 0;
   std::function<void(const result_record&)> on_each;
+  std::size_t kept = 0;  // of the records, at the end of a turn
+  std::function<void()> on_each_turn;
 };
 
 using test_engine = basic_engine<dspu::testing::manual_clock>;
@@ -544,6 +550,59 @@ TEST(Engine, EndsWithTheErrorOfWhoeverKeepsTheResults) {
   EXPECT_THROW(run.run(), io_error);
   EXPECT_THAT(run.seen.records, SizeIs(15));
   EXPECT_EQ(run.wire.in_flight(), 0u);
+}
+
+TEST(Engine, KeepsResultsByTheTurn) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  std::vector<std::size_t> unkept;
+  run.seen.on_each_turn = [&] {
+    if (run.seen.records.size() > run.seen.kept) unkept.push_back(run.seen.records.size() - run.seen.kept);
+  };
+  run.run();
+  EXPECT_EQ(run.seen.kept, 100u);
+  EXPECT_THAT(unkept, AllOf(SizeIs(10), Each(10u)));
+}
+
+TEST(Engine, EndsIfATurnsResultsCannotBeKept) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.seen.on_each_turn = [&] {
+    if (run.seen.records.size() >= 20) throw io_error("disk full");
+  };
+  EXPECT_THROW(run.run(), io_error);
+  EXPECT_THAT(run.seen.records, SizeIs(20));
+  EXPECT_EQ(run.wire.in_flight(), 0u);
+}
+
+class halting_source final : public request_source {
+ public:
+  state next(input_item& item) override {
+    if (given_ == 3) return over_ ? state::end : state::pending;
+    item.n = ++given_;
+    item.id = std::to_string(item.n);
+    item.request = request_to("http://h/" + item.id);
+    return state::item;
+  }
+  boost::asio::awaitable<void> wait() override {
+    dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, 1h);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    over_ = true;
+  }
+  std::optional<std::uint64_t> expected() const override { return std::nullopt; }
+
+ private:
+  std::uint64_t given_ = 0;
+  bool over_ = false;
+};
+
+TEST(Engine, SendsWhatItHasWhileItWaitsForInput) {
+  run_of run({}, [](const http_request&, int) { return reply{}; });
+  halting_source source;
+  run.engine.emplace(run.sim.get_executor(), run.options, source, run.wire, run.seen);
+  run.run();
+  EXPECT_THAT(run.wire.notes, SizeIs(3));
+  for (const auto& note : run.wire.notes) EXPECT_EQ(note.at, 0s) << note.url;
 }
 
 dspu::core::retry_budget_options budget_of(double share, double floor) {
