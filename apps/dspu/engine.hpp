@@ -38,6 +38,9 @@ struct engine_options {
   // from being read; each takes about half a kilobyte.
   std::size_t look_ahead = 20'000;
   std::size_t look_ahead_bytes = 48 * 1024 * 1024;
+  // So many are enough while all places are taken, as none of them could go: requests that were read long before they
+  // go are in no cache any more.
+  std::size_t enough_waiting = 500;
 };
 
 template <class Clock>
@@ -124,7 +127,10 @@ class basic_engine {
   void settle(flight& f, std::exception_ptr error, answer came);
   void cancel_flights();
   void fail(std::exception_ptr error);
-  void wake() { wake_.cancel(); }
+  void wake() {
+    wake_.cancel();
+    room_.cancel();
+  }
 
   executor_type executor_;
   engine_options options_;

@@ -486,6 +486,31 @@ TEST(Engine, ReadsNoFurtherAheadThanAllowed) {
   EXPECT_LE(furthest, 101u);
 }
 
+TEST(Engine, ReadsOnWhileAPlaceIsFree) {
+  // 600 for an origin that bears one at a time, then 100 for another: with nine places free, those are found.
+  auto requests = urls("http://slow/", 600);
+  for (auto& request : urls("http://quick/", 100)) requests.push_back(request);
+  run_of run(requests, [](const http_request& request, int) {
+    return reply{.latency = request.url.starts_with("http://slow/") ? 1s : 10ms};
+  });
+  run.options.flow.scheduling.concurrency = 10;
+  run.options.flow.scheduling.origin.concurrency = 1;
+  run.run();
+  EXPECT_EQ(run.wire.times("http://quick/100").at(0), 990ms);
+}
+
+TEST(Engine, ReadsLittleAheadWhileAllPlacesAreTaken) {
+  run_of run(urls("http://h/", 2000), [](const http_request&, int) { return reply{}; });
+  run.options.flow.scheduling.concurrency = 10;
+  std::size_t furthest = 0;
+  run.seen.on_each = [&](const result_record&) {
+    furthest = std::max(furthest, run.source.taken() - run.seen.records.size());
+  };
+  run.run();
+  EXPECT_THAT(run.seen.records, SizeIs(2000));
+  EXPECT_LE(furthest, 600u);
+}
+
 TEST(Engine, DrainsWhenStopped) {
   run_of run(urls("http://h/", 1000), [](const http_request&, int) { return reply{.latency = 1s}; });
   run.options.flow.scheduling.concurrency = 10;

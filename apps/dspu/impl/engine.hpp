@@ -111,8 +111,9 @@ void basic_engine<Clock>::start_feeder() {
 
 template <class Clock>
 bool basic_engine<Clock>::full() const {
-  return flow_.waiting() + flights_.size() >= options_.look_ahead ||
-         flow_.weight() >= options_.look_ahead_bytes;
+  const bool places_taken = flights_.size() >= options_.flow.scheduling.concurrency;
+  return (places_taken && flow_.waiting() >= options_.enough_waiting) ||
+         flow_.waiting() + flights_.size() >= options_.look_ahead || flow_.weight() >= options_.look_ahead_bytes;
 }
 
 template <class Clock>
@@ -306,7 +307,6 @@ void basic_engine<Clock>::land(flight& f, std::exception_ptr error, answer came)
   } catch (...) {
     fail(std::current_exception());
   }
-  room_.cancel();
 }
 
 template <class Clock>
@@ -352,7 +352,6 @@ void basic_engine<Clock>::stop(core::duration grace) {
     if (!error_) error_ = std::current_exception();
   }
   stop_feeding_.emit(boost::asio::cancellation_type::terminal);
-  room_.cancel();
   wake();
   if (grace <= core::duration::zero()) {
     cancel_flights();
