@@ -600,10 +600,12 @@ TEST(Engine, EndsIfATurnsResultsCannotBeKept) {
   EXPECT_EQ(run.wire.in_flight(), 0u);
 }
 
+// Three requests at once, three in an hour, and the end in two.
 class halting_source final : public request_source {
  public:
   state next(input_item& item) override {
-    if (given_ == 3) return over_ ? state::end : state::pending;
+    if (hours_ == 3) return state::end;
+    if (given_ == 3 * hours_) return state::pending;
     item.n = ++given_;
     item.id = std::to_string(item.n);
     item.request = request_to("http://h/" + item.id);
@@ -612,13 +614,13 @@ class halting_source final : public request_source {
   boost::asio::awaitable<void> wait() override {
     dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, 1h);
     co_await timer.async_wait(boost::asio::use_awaitable);
-    over_ = true;
+    ++hours_;
   }
   std::optional<std::uint64_t> expected() const override { return std::nullopt; }
 
  private:
   std::uint64_t given_ = 0;
-  bool over_ = false;
+  std::uint64_t hours_ = 1;
 };
 
 TEST(Engine, SendsWhatItHasWhileItWaitsForInput) {
@@ -626,8 +628,8 @@ TEST(Engine, SendsWhatItHasWhileItWaitsForInput) {
   halting_source source;
   run.engine.emplace(run.sim.get_executor(), run.options, source, run.wire, run.seen);
   run.run();
-  EXPECT_THAT(run.wire.notes, SizeIs(3));
-  for (const auto& note : run.wire.notes) EXPECT_EQ(note.at, 0s) << note.url;
+  ASSERT_THAT(run.wire.notes, SizeIs(6));
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(run.wire.notes[i].at, i < 3 ? 0h : 1h) << i;
 }
 
 dspu::core::retry_budget_options budget_of(double share, double floor) {
