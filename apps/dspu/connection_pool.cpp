@@ -2,7 +2,14 @@
 
 namespace dspu::app {
 
-std::unique_ptr<connection> connection_pool::take(const std::string& key, clock::time_point now) {
+namespace {
+
+constexpr auto just_now = std::chrono::milliseconds(1);
+
+}  // namespace
+
+std::unique_ptr<connection> connection_pool::take(const std::string& key, bool repeatable,
+                                                  clock::time_point now) {
   drop_expired(now);
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
@@ -11,7 +18,8 @@ std::unique_ptr<connection> connection_pool::take(const std::string& key, clock:
   while (!result && !positions.empty()) {
     const position youngest = positions.back();
     positions.pop_back();
-    if (youngest->stream->stream().quiet()) result = std::move(youngest->stream);
+    const bool trusted = repeatable && now - youngest->since < just_now;
+    if (trusted || youngest->stream->stream().quiet()) result = std::move(youngest->stream);
     by_age_.erase(youngest);
   }
   if (positions.empty()) by_key_.erase(found);

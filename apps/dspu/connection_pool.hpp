@@ -27,8 +27,9 @@ class connection_pool {
   };
   explicit connection_pool(const limits& l) : limits_(l) {}
 
-  // A connection that is still good as far as one can see, or null.
-  std::unique_ptr<connection> take(const std::string& key, clock::time_point now);
+  // A connection that is still good as far as one can see, or null. `repeatable`: a request that finds it closed can be
+  // sent again; then one that was in use just now is not looked at, which is a system call.
+  std::unique_ptr<connection> take(const std::string& key, bool repeatable, clock::time_point now);
   void give_back(const std::string& key, std::unique_ptr<connection> c, clock::time_point now);
 
   // Closes the one that has idled longest. Requires: size() > 0.

@@ -1,10 +1,7 @@
 #include "dspu/decision_feed.hpp"
 
-#include "dspu/request_url.hpp"
-
 #include <chrono>
 #include <exception>
-#include <string>
 
 namespace dspu::app {
 
@@ -138,8 +135,7 @@ aio::call_context decision_feed::context_of(std::string_view origin, const job& 
 void decision_feed::tell(event_kind kind, const job& j, std::string_view policy, std::string_view reason,
                          core::instant now, std::initializer_list<aio::fact> facts) const {
   if (watcher_ == nullptr) return;
-  const std::string origin = parse_url(j.request.url).server.to_string();
-  tell(kind, {.origin = origin, .call = j.n, .attempt = j.retry.attempt()}, policy, reason, now, facts);
+  tell(kind, {.origin = j.origin, .call = j.n, .attempt = j.retry.attempt()}, policy, reason, now, facts);
 }
 
 void decision_feed::tell(event_kind kind, const about& what, std::string_view policy, std::string_view reason,

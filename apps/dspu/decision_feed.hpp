@@ -24,6 +24,8 @@ class flow_observer {
   // A request is finished, or was stopped after it had been sent (outcome::cancelled). Throws: io_error,
   // which ends the run.
   virtual void on_result(const result_record& record, const http_request& request) = 0;
+  // A turn of the event loop is over: the results told since the last one may be kept together. Throws: io_error.
+  virtual void on_turn() {}
   virtual void on_retry(const job& again, core::duration delay, core::retry_reason reason) = 0;
   virtual void on_hold(std::string_view origin, core::duration duration) = 0;
   // `open_for`: if it opened, how long it stays so.

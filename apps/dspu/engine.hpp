@@ -38,6 +38,9 @@ struct engine_options {
   // from being read; each takes about half a kilobyte.
   std::size_t look_ahead = 20'000;
   std::size_t look_ahead_bytes = 48 * 1024 * 1024;
+  // So many are enough while all places are taken, as none of them could go: requests that were read long before they
+  // go are in no cache any more.
+  std::size_t enough_waiting = 500;
 };
 
 template <class Clock>
@@ -76,8 +79,10 @@ class basic_engine {
   using plain_way = decltype(aio::pipe(aio::basic_timeout<Clock>(core::duration{})));
   using hedged_way = decltype(aio::basic_timeout<Clock>(core::duration{}) | std::declval<hedge_policy&>());
 
+  // Attempts that are out one after the other: where one has landed, the next that may go follows, so that few attempts
+  // need a coroutine started for them.
   struct flight {
-    explicit flight(dspu::app::attempt what) : attempt(std::move(what)) {}
+    explicit flight(dspu::app::attempt first) : attempt(std::move(first)) {}
 
     dspu::app::attempt attempt;
     std::variant<std::monostate, plain_way, hedged_way> way;
@@ -97,7 +102,8 @@ class basic_engine {
   void start_clock();
   bool finished() const;
   void launch_all();
-  void launch(dspu::app::attempt what);
+  void launch(dspu::app::attempt first);
+  void keep_results();
 
   // With a percentile each origin has a hedge of its own, which goes by the latencies that it has seen.
   struct origin_hedge final : origin_extra {
@@ -108,23 +114,32 @@ class basic_engine {
   // A hedge that asks to go, and then goes, as long as this lives.
   class turn;
 
+  boost::asio::awaitable<void> fly(flight_ptr f);
+  boost::asio::awaitable<answer> go(const flight_ptr& f);
   template <class Way>
-  boost::asio::awaitable<answer> start(const flight_ptr& f, Way way);
+  boost::asio::awaitable<answer> go_by(const Way& way, const flight_ptr& f);
   // What an attempt's pipeline runs; several at once if it is hedged.
   boost::asio::awaitable<answer> exchange(flight_ptr f, std::int64_t hedge);
   boost::asio::awaitable<void> wait_for(turn& granted);
-  void land(const flight_ptr& f, std::exception_ptr error, answer came);
+  void land(flight& f, std::exception_ptr error, answer came);
+  // Whether there is another attempt for it to make.
+  bool follow(flight& f);
   void settle(flight& f, std::exception_ptr error, answer came);
   void cancel_flights();
   void fail(std::exception_ptr error);
-  void wake() { wake_.cancel(); }
+  void wake() {
+    wake_.cancel();
+    room_.cancel();
+  }
 
   executor_type executor_;
   engine_options options_;
   request_source& source_;
   transport& wire_;
+  flow_observer& told_;
   request_flow flow_;
   const aio::basic_timeout<Clock> limit_;  // of attempts, unless their deadline is closer
+  const plain_way usual_way_;              // under that limit
   timer wake_;                             // the loop of run() waits for it
   timer room_;                             // the feeder waits for it
   timer grace_;

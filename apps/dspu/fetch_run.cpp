@@ -181,6 +181,7 @@ void fetch_run::on_signal(int number) {
     engine_.stop(nanoseconds::zero());
   } else {
     // Nothing is lost: lines are written whole, and what is out was not finished.
+    output_.flush();
     std::_Exit(128 + number);
   }
 }

@@ -34,6 +34,7 @@ class fetch_run final : flow_observer {
 
  private:
   void on_result(const result_record& record, const http_request& request) override;
+  void on_turn() override { output_.flush(); }
   void on_retry(const job& again, core::duration delay, core::retry_reason reason) override;
   void on_hold(std::string_view origin, core::duration duration) override;
   void on_breaker(std::string_view origin, core::circuit_transition transition,

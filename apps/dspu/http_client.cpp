@@ -75,7 +75,7 @@ asio::awaitable<http_response> http_client::exchange(const http_request& request
   http_response response;
 
   const count_while_here counted(parts_->out);
-  std::unique_ptr<connection> peer = parts_->pool.take(key, connection_pool::clock::now());
+  std::unique_ptr<connection> peer = parts_->pool.take(key, out.idempotent, connection_pool::clock::now());
   if (peer) {
     try {
       response = co_await peer->exchange(out, sink, parts_->options.max_body);

@@ -46,7 +46,8 @@ input::input(input_options options) : defaults_(std::move(options.defaults)), ur
 request_source::state input::next(input_item& item) {
   while (next_url_ < urls_.size()) {
     const std::size_t index = next_url_++;
-    if (fill(item, urls_[index], "argument " + std::to_string(index + 1))) return state::item;
+    const auto where = [&] { return "argument " + std::to_string(index + 1); };
+    if (fill(item, urls_[index], where)) return state::item;
   }
   while (reader_ < readers_.size()) {
     const state found = next_line(item);
@@ -65,9 +66,9 @@ request_source::state input::next_line(input_item& item) {
     if (status == line_reader::status::end) return state::end;
     if (reader.line_number() == 1 && line.starts_with(byte_order_mark))
       line.remove_prefix(byte_order_mark.size());
-    const std::string where = reader.name() + ":" + std::to_string(reader.line_number());
+    const auto where = [&] { return reader.name() + ":" + std::to_string(reader.line_number()); };
     if (status == line_reader::status::too_long) {
-      reject(item, where, where + ": the line is too long");
+      reject(item, where(), where() + ": the line is too long");
       return state::item;
     }
     if (fill(item, line, where)) return state::item;
@@ -75,13 +76,14 @@ request_source::state input::next_line(input_item& item) {
 }
 
 // Returns whether the line holds anything at all.
-bool input::fill(input_item& item, std::string_view line, const std::string& where) {
+template <class Where>
+bool input::fill(input_item& item, std::string_view line, Where where) {
   try {
     auto parsed = parse_request_line(line, defaults_);
     if (!parsed) return false;
     accept(item, *std::move(parsed));
   } catch (const std::invalid_argument& error) {
-    reject(item, line, where + ": " + to_utf8(error.what()));
+    reject(item, line, where() + ": " + to_utf8(error.what()));
   }
   return true;
 }

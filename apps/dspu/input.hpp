@@ -38,7 +38,9 @@ class input final : public request_source {
 
  private:
   state next_line(input_item& item);
-  bool fill(input_item& item, std::string_view line, const std::string& where);
+  // `where` is called for a line that is wrong.
+  template <class Where>
+  bool fill(input_item& item, std::string_view line, Where where);
   void accept(input_item& item, parsed_line line);
   void reject(input_item& item, std::string_view line, const std::string& problem);
 

@@ -5,12 +5,14 @@
 #include "dspu/core/retry_machine.hpp"
 #include "dspu/record.hpp"
 #include "dspu/request_source.hpp"
+#include "dspu/request_url.hpp"
 #include "dspu/wait_ledger.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,15 +23,26 @@ struct job {
       : n(item.n),
         id(std::move(item.id)),
         request(std::move(item.request)),
+        origin(origin_name(request.url)),
         weight(sizeof(job) + request.url.size() + request.body.size()),
         retry(plan),
         read_at(now) {}
 
   const http_request& original() const { return first_request ? *first_request : request; }
+  // Of the origin: "host", or "host:port".
+  std::string_view host() const { return std::string_view(origin).substr(origin.find("//") + 2); }
+
+  // From now on it asks for that. Throws: std::invalid_argument, and is as it was.
+  void redirect_to(http_request following) {
+    origin = origin_name(following.url);
+    if (!first_request) first_request = std::make_unique<http_request>(std::move(request));
+    request = std::move(following);
+  }
 
   std::uint64_t n;
   std::string id;
   http_request request;                         // as it goes out next
+  std::string origin;                           // to whom, as origin::to_string() says it
   std::unique_ptr<http_request> first_request;  // as it came in, once a redirect has changed it
   std::size_t weight;                           // roughly what it took in memory when it was read
   core::retry_machine retry;

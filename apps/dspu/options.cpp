@@ -88,7 +88,8 @@ std::function<core::jitter(std::string_view)> parse_jitter() {
 }
 
 core::adaptive_limit_options parse_adaptive_or_default(std::string_view text) {
-  return parse_adaptive_concurrency(text.empty() ? default_adaptive_concurrency : text);
+  constexpr std::string_view no_value = "true";  // CLI11's word for an option that stands alone
+  return parse_adaptive_concurrency(text == no_value ? default_adaptive_concurrency : text);
 }
 
 void add_input_options(CLI::App& app, fetch_options& o) {
@@ -169,7 +170,7 @@ void add_load_options(CLI::App& app, fetch_options& o) {
   add_parsed_option(app, "--adaptive-concurrency", o.adaptive_concurrency, parse_adaptive_or_default,
                     "Learn it instead: aimd, vegas or gradient2; ,min=1,max=200,initial=8")
       ->type_name("[=KIND]")
-      ->expected(0, 1)
+      ->expected(0)  // only what is behind a = is its own: a URL may follow
       ->group(group)
       ->excludes(fixed);
   add_parsed_option(app, "-r,--rate", o.rate, parse_rate, "Attempts a second, or as 100/m, 5/15s; ,burst=B")

@@ -4,9 +4,6 @@
 #include "dspu/json_writer.hpp"
 #include "dspu/utf8.hpp"
 
-#include <array>
-#include <cstdio>
-
 namespace dspu::app {
 
 namespace {
@@ -107,13 +104,18 @@ std::string to_timestamp(std::chrono::system_clock::time_point time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(floor<milliseconds>(time) - day);
-  std::array<char, 64> text{};
-  const int size = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(size)};
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto put = [&text](std::size_t last, unsigned number) {
+    for (; number > 0; number /= 10) text[last--] = static_cast<char>('0' + number % 10);
+  };
+  put(3, static_cast<unsigned>(static_cast<int>(date.year())));
+  put(6, static_cast<unsigned>(date.month()));
+  put(9, static_cast<unsigned>(date.day()));
+  put(12, static_cast<unsigned>(clock.hours().count()));
+  put(15, static_cast<unsigned>(clock.minutes().count()));
+  put(18, static_cast<unsigned>(clock.seconds().count()));
+  put(22, static_cast<unsigned>(clock.subseconds().count()));
+  return text;
 }
 
 std::string to_json_line(const result_record& record) {

@@ -2,7 +2,6 @@
 
 #include "dspu/failure.hpp"
 #include "dspu/redirect.hpp"
-#include "dspu/request_url.hpp"
 #include "dspu/retry_after.hpp"
 
 #include <algorithm>
@@ -153,9 +152,7 @@ bool request_flow::follow_redirect(attempt& a, const attempt_result& result, cor
     return true;
   }
   try {
-    http_request following = redirected(job.request, result.response.status, location);
-    if (!job.first_request) job.first_request = std::make_unique<http_request>(std::move(job.request));
-    job.request = std::move(following);
+    job.redirect_to(redirected(job.request, result.response.status, location));
   } catch (const std::invalid_argument& error) {
     finish(std::move(a.job), outcome::http_error, error.what(), a.body.get(), now);
     return true;
@@ -222,30 +219,30 @@ void request_flow::report(const result_record& record, const http_request& reque
   if (!muted_) feed_.result(record, request);
 }
 
-result_record request_flow::base_record(const job& of, core::instant now) const {
+result_record request_flow::take_record(job& of, core::instant now) const {
   result_record record;
   record.n = of.n;
-  record.id = of.id;
+  record.id = std::move(of.id);
   record.url = of.original().url;
   record.method = of.original().method;
   record.status = of.status;
   if (of.started_at) record.final_url = of.request.url;
-  record.attempts = of.attempts;
+  record.attempts = std::move(of.attempts);
   record.total = now - of.read_at;
   record.queued = of.started_at ? *of.started_at - of.read_at : record.total;
   record.limiter_wait = of.limiter_wait;
-  record.host = parse_url(of.request.url).server.authority();
+  record.host = of.host();
   record.finished_at = options_.wall_clock();
   return record;
 }
 
 void request_flow::finish(job_ptr job, outcome how, const std::string& error, kept_body* body,
                           core::instant now) {
-  result_record record = base_record(*job, now);
+  feed_.finished(*job, how, now);
+  result_record record = take_record(*job, now);
   record.outcome = how;
   record.error = error;
   record.retry_refused = job->retry_refused;
-  feed_.finished(*job, how, now);
   if (body != nullptr) {
     body->finish();
     record.bytes = body->bytes();
@@ -283,9 +280,10 @@ void request_flow::abandon(job_ptr job, core::instant now) {
   }
   ++counts_.cancelled;
   feed_.finished(*job, outcome::cancelled, now);
-  result_record record = base_record(*job, now);
+  const std::string error = describe(outcome::cancelled, *job);
+  result_record record = take_record(*job, now);
   record.outcome = outcome::cancelled;
-  record.error = describe(outcome::cancelled, *job);
+  record.error = error;
   report(record, job->original());
 }
 

@@ -113,7 +113,8 @@ class request_flow {
   void reject(const input_item& item);
   void abandon(job_ptr job, core::instant now);
   void report(const result_record& record, const http_request& request);
-  result_record base_record(const job& of, core::instant now) const;
+  // Of a request that is over; what it moves from there is not asked for again.
+  result_record take_record(job& of, core::instant now) const;
 
   flow_options options_;
   decision_feed feed_;

@@ -6,8 +6,10 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
+#include <functional>
 #include <stdexcept>
 
 namespace dspu::app {
@@ -32,7 +34,21 @@ std::string lower(std::string_view text) {
 
 bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
 
-constexpr std::string_view illegal_marks = "\"<>\\^`{|}";
+constexpr bool is_illegal(unsigned char c) {
+  return c <= ' ' || c >= 0x7f || std::string_view("\"<>\\^`{|}").find(static_cast<char>(c)) != std::string_view::npos;
+}
+
+// What may stand anywhere in a URL; the others are looked at more closely.
+constexpr auto harmless = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < table.size(); ++c) {
+    const auto letter = static_cast<unsigned char>(c);
+    table[c] = !is_illegal(letter) && letter != '%' && letter != '[' && letter != ']';
+  }
+  return table;
+}();
+
+bool is_harmless(char c) { return harmless[static_cast<unsigned char>(c)]; }
 
 // A percent sign that two hexadecimal digits do not follow.
 bool is_lone_percent(std::string_view text, std::size_t i) {
@@ -40,21 +56,20 @@ bool is_lone_percent(std::string_view text, std::size_t i) {
 }
 
 // The parser only says that a URL is wrong; people want to know where.
-void check_characters(std::string_view url) {
-  const auto scheme_end = url.find("://");
-  const auto after_authority = scheme_end == url.npos ? url.npos : url.find_first_of("/?#", scheme_end + 3);
+void check_characters(std::string_view url, std::size_t after_authority) {
   for (std::size_t i = 0; i < url.size(); ++i) {
+    if (is_harmless(url[i])) continue;
     const auto c = static_cast<unsigned char>(url[i]);
-    const std::string where = " at position " + std::to_string(i + 1);
+    const auto where = [i] { return " at position " + std::to_string(i + 1); };
     if (c <= ' ' || c == 0x7f)
-      reject(url, "has a space or control character" + where + "; it must be percent-encoded");
-    if (c > 0x7f) reject(url, "has a character outside ASCII" + where + "; it must be percent-encoded");
+      reject(url, "has a space or control character" + where() + "; it must be percent-encoded");
+    if (c > 0x7f) reject(url, "has a character outside ASCII" + where() + "; it must be percent-encoded");
     const bool stray_bracket = (c == '[' || c == ']') && i > after_authority;
-    if (stray_bracket || illegal_marks.find(url[i]) != illegal_marks.npos)
-      reject(url, std::string("has the illegal character '") + url[i] + "'" + where +
+    if (stray_bracket || is_illegal(c))
+      reject(url, std::string("has the illegal character '") + url[i] + "'" + where() +
                       "; it must be percent-encoded");
     if (is_lone_percent(url, i))
-      reject(url, "has a '%'" + where + " that two hexadecimal digits do not follow");
+      reject(url, "has a '%'" + where() + " that two hexadecimal digits do not follow");
   }
 }
 
@@ -95,13 +110,64 @@ std::uint16_t port_of(std::string_view url, const urls::url_view& view, std::str
   return port;
 }
 
+[[noreturn]] void reject_form(std::string_view url) {
+  reject(url, "is not a URL of the form http://host/path or https://host/path");
+}
+
+// What stands in front of the path: whom to ask, and as whom.
+struct front_part {
+  std::string text;
+  origin server;
+  std::string name;  // of the server, as origin::to_string() says it
+  std::optional<std::string> userinfo;
+};
+
+// `url` is for messages.
+front_part parse_front(std::string_view front, std::string_view url) {
+  const auto parsed = urls::parse_uri({front.data(), front.size()});
+  // Boost.URL 1.81 reads "http://host:8x" as port 8 and path "x".
+  if (!parsed || !parsed->has_authority() || !parsed->encoded_path().empty()) reject_form(url);
+  const urls::url_view& view = *parsed;
+  front_part result;
+  result.server.scheme = scheme_of(url, view);
+  result.server.host = host_of(url, view);
+  result.server.port = port_of(url, view, result.server.scheme);
+  result.name = result.server.to_string();
+  if (view.has_userinfo()) result.userinfo = view.user() + ":" + view.password();
+  result.text = front;
+  return result;
+}
+
+struct split_url {
+  const front_part& front;
+  std::string_view rest;  // path and query
+};
+
+// Lists name the same few servers again and again: what was found out about the last ones is kept.
+split_url split(std::string_view url) {
+  if (url.empty()) throw std::invalid_argument("URL is empty");
+  const std::size_t front_end = authority_end(url);
+  check_characters(url, front_end);
+  const std::size_t end = std::min(url.find('#', front_end), url.size());
+  if (front_end == 0 || url.find('#', end + 1) != url.npos) reject_form(url);
+
+  thread_local std::array<front_part, 64> known;
+  const std::string_view front = url.substr(0, front_end);
+  front_part& here = known[std::hash<std::string_view>{}(front) % known.size()];
+  if (here.text != front) here = parse_front(front, url);
+  return {here, url.substr(front_end, end - front_end)};
+}
+
 }  // namespace
 
 std::size_t authority_end(std::string_view reference) {
-  const auto slashes = reference.find("//");
-  if (slashes == reference.npos || reference.substr(0, slashes).find_first_of("/?#") != reference.npos)
-    return 0;
-  return std::min(reference.find_first_of("/?#", slashes + 2), reference.size());
+  // Not find_first_of, which calls memchr for each character.
+  const auto end_of_part = [&](std::size_t begin) {
+    const auto ends = [](char c) { return c == '/' || c == '?' || c == '#'; };
+    return static_cast<std::size_t>(std::ranges::find_if(reference.substr(begin), ends) - reference.begin());
+  };
+  const std::size_t slashes = end_of_part(0);
+  return reference.substr(slashes).starts_with("//") ? end_of_part(slashes + 2) : 0;
 }
 
 std::string percent_encode_illegal(std::string_view reference) {
@@ -110,10 +176,13 @@ std::string percent_encode_illegal(std::string_view reference) {
   std::string result;
   result.reserve(reference.size());
   for (std::size_t i = 0; i < reference.size(); ++i) {
+    if (is_harmless(reference[i])) {
+      result += reference[i];
+      continue;
+    }
     const auto c = static_cast<unsigned char>(reference[i]);
     const bool stray_bracket = (c == '[' || c == ']') && i >= path_begin;
-    const bool illegal = c <= ' ' || c >= 0x7f || illegal_marks.find(reference[i]) != illegal_marks.npos;
-    if (is_lone_percent(reference, i) || stray_bracket || illegal) {
+    if (is_lone_percent(reference, i) || stray_bracket || is_illegal(c)) {
       result += '%';
       result += digits[c >> 4];
       result += digits[c & 15];
@@ -134,7 +203,9 @@ std::string normalize_url(std::string_view text) {
   if (std::ranges::any_of(front, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     reject(text, "has a host that is not in ASCII; write it in punycode (xn--...)");
   const std::string full = percent_encode_illegal(whole);
-  static_cast<void>(parse_url(full));  // throws unless it is a URL that can be requested
+  static_cast<void>(split(full));  // throws unless it is a URL that can be requested
+  const bool normal = std::ranges::none_of(front, [](char c) { return (c >= 'A' && c <= 'Z') || c == '%'; });
+  if (normal) return full;
   urls::url url(*urls::parse_uri(full));
   url.normalize_scheme();
   url.normalize_authority();
@@ -159,25 +230,14 @@ std::string origin::authority() const {
 std::string origin::to_string() const { return scheme + "://" + authority(); }
 
 parsed_url parse_url(std::string_view url) {
-  if (url.empty()) throw std::invalid_argument("URL is empty");
-  check_characters(url);
-  const auto parsed = urls::parse_uri({url.data(), url.size()});
-  // Boost.URL 1.81 reads "http://host:8x/" as port 8 and path "x/".
-  const bool loose_path =
-      parsed && !parsed->encoded_path().empty() && !parsed->encoded_path().starts_with('/');
-  if (!parsed || !parsed->has_authority() || loose_path)
-    reject(url, "is not a URL of the form http://host/path or https://host/path");
-
-  const urls::url_view& view = *parsed;
-  parsed_url result;
-  result.server.scheme = scheme_of(url, view);
-  result.server.host = host_of(url, view);
-  result.server.port = port_of(url, view, result.server.scheme);
-  result.target = view.encoded_path().empty() ? std::string("/") : std::string(view.encoded_path());
-  if (view.has_query())
-    result.target.append("?").append(view.encoded_query().data(), view.encoded_query().size());
-  if (view.has_userinfo()) result.userinfo = view.user() + ":" + view.password();
+  const auto [front, rest] = split(url);
+  parsed_url result{front.server, {}, front.userinfo};
+  result.target.reserve(rest.size() + 1);
+  if (!rest.starts_with('/')) result.target += '/';
+  result.target += rest;
   return result;
 }
+
+std::string origin_name(std::string_view url) { return split(url).front.name; }
 
 }  // namespace dspu::app

@@ -33,6 +33,9 @@ struct parsed_url {
 // Throws: std::invalid_argument naming the URL and what is wrong with it. A fragment is dropped.
 parsed_url parse_url(std::string_view url);
 
+// parse_url(url).server.to_string(), for less.
+std::string origin_name(std::string_view url);
+
 // `text` as an absolute http or https URL, fit for the wire: scheme and host in small letters, characters
 // that a URL may not hold (umlauts, |, {) percent-encoded after the host, the fragment dropped. Throws:
 // std::invalid_argument saying what is wrong with it.

@@ -4,6 +4,12 @@
 
 namespace dspu::app {
 
+namespace {
+
+constexpr std::size_t most_unwritten = 64 * 1024;
+
+}  // namespace
+
 result_output::result_output(const fetch_options& options) : results_(open_results(options)) {
   // Also with --resume: reading the input again lists the failures of earlier runs anew.
   if (!options.failed_to.empty()) failed_.emplace(line_writer::truncate(options.failed_to));
@@ -20,8 +26,20 @@ line_writer result_output::open_results(const fetch_options& options) {
 
 void result_output::write(const result_record& record, const http_request& request) {
   if (record.outcome == outcome::cancelled && results_.regular()) return;
-  results_.write(to_json_line(record));
+  unwritten_ += to_json_line(record);
+  if (unwritten_.size() >= most_unwritten) flush();
   if (!record.ok() && record.outcome != outcome::invalid_input) write_failed(record.id, request);
+}
+
+void result_output::flush() {
+  if (unwritten_.empty()) return;
+  try {
+    results_.write(unwritten_);
+  } catch (...) {
+    unwritten_.clear();  // a part of it may have gone to a pipe: it must not go twice
+    throw;
+  }
+  unwritten_.clear();
 }
 
 void result_output::write_failed(std::string_view id, const http_request& request) {

@@ -19,8 +19,10 @@ class result_output {
   explicit result_output(const fetch_options& options);
 
   // A cancelled request leaves no line in a file, so that --resume does it again; in a pipe, its line is all
-  // there is. Throws: io_error.
+  // there is. The line is written by flush(), if not before. Throws: io_error.
   void write(const result_record& record, const http_request& request);
+  // Throws: io_error.
+  void flush();
   // A request that an earlier run finished without success.
   void write_failed(std::string_view id, const http_request& request);
 
@@ -34,6 +36,7 @@ class result_output {
   std::optional<finished_requests> finished_;
   std::uint64_t torn_bytes_ = 0;
   line_writer results_;
+  std::string unwritten_;  // whole lines
   std::optional<line_writer> failed_;
 };
 

@@ -1,7 +1,5 @@
 #include "dspu/scheduler.hpp"
 
-#include "dspu/request_url.hpp"
-
 #include <algorithm>
 
 namespace dspu::app {
@@ -28,13 +26,12 @@ scheduler::scheduler(const scheduler_options& options, core::instant now, listen
 
 scheduler::~scheduler() = default;
 
-origin_entry& scheduler::entry_for(const std::string& url, core::instant now) {
-  std::string name = parse_url(url).server.to_string();
+origin_entry& scheduler::entry_for(const std::string& name, core::instant now) {
   const auto found = origins_.find(name);
   if (found != origins_.end()) return *found->second;
   if (origins_.size() >= origins_to_sweep_at_) forget_idle_origins(now);
   auto made = std::make_unique<origin_entry>(name, options_.origin, now);
-  return *origins_.emplace(std::move(name), std::move(made)).first->second;
+  return *origins_.emplace(name, std::move(made)).first->second;
 }
 
 // Millions of hosts with a request or two each must not stay in memory.
@@ -49,7 +46,7 @@ void scheduler::forget_idle_origins(core::instant now) {
 }
 
 void scheduler::add(job_ptr job, core::instant now) {
-  origin_entry& e = entry_for(job->request.url, now);
+  origin_entry& e = entry_for(job->origin, now);
   ++waiting_;
   if (e.state.held_until() > core::add_saturating(now, options_.retry_after_max)) {
     --waiting_;

@@ -116,7 +116,7 @@ class scheduler {
   wait_totals totals(core::instant now) const;
 
  private:
-  origin_entry& entry_for(const std::string& url, core::instant now);
+  origin_entry& entry_for(const std::string& name, core::instant now);
   void forget_idle_origins(core::instant now);
   void place(origin_entry& e, core::instant now);
   void leave_turn(origin_entry& e, core::instant now);

@@ -21,10 +21,11 @@ void wire_stream::tune() {
   socket_.non_blocking(true, ignored);
 }
 
+// No coroutine of its own: the operations are coroutines already.
 asio::awaitable<std::size_t> wire_stream::read_some(asio::mutable_buffer into, error_code& ec) {
   ec = {};
-  if (tls_) co_return co_await tls_->async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
-  co_return co_await socket_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+  if (tls_) return tls_->async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+  return socket_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
 }
 
 asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::const_buffer body,

@@ -61,6 +61,10 @@ class collector final : public flow_observer {
     if (on_each) on_each(record);
     records.push_back(record);
   }
+  void on_turn() override {
+    if (on_each_turn) on_each_turn();
+    kept = records.size();
+  }
   void on_retry(const job&, core::duration, core::retry_reason) override { ++retries; }
   void on_hold(std::string_view origin, core::duration d) override { holds.emplace_back(origin, d); }
   void on_breaker(std::string_view origin, core::circuit_transition t, core::duration) override {
@@ -79,6 +83,8 @@ class collector final : public flow_observer {
   std::vector<std::pair<std::string, core::circuit_state>> transitions;
   int retries = 0;
   std::function<void(const result_record&)> on_each;
+  std::size_t kept = 0;  // of the records, at the end of a turn
+  std::function<void()> on_each_turn;
 };
 
 using test_engine = basic_engine<dspu::testing::manual_clock>;
@@ -480,6 +486,31 @@ TEST(Engine, ReadsNoFurtherAheadThanAllowed) {
   EXPECT_LE(furthest, 101u);
 }
 
+TEST(Engine, ReadsOnWhileAPlaceIsFree) {
+  // 600 for an origin that bears one at a time, then 100 for another: with nine places free, those are found.
+  auto requests = urls("http://slow/", 600);
+  for (auto& request : urls("http://quick/", 100)) requests.push_back(request);
+  run_of run(requests, [](const http_request& request, int) {
+    return reply{.latency = request.url.starts_with("http://slow/") ? 1s : 10ms};
+  });
+  run.options.flow.scheduling.concurrency = 10;
+  run.options.flow.scheduling.origin.concurrency = 1;
+  run.run();
+  EXPECT_EQ(run.wire.times("http://quick/100").at(0), 990ms);
+}
+
+TEST(Engine, ReadsLittleAheadWhileAllPlacesAreTaken) {
+  run_of run(urls("http://h/", 2000), [](const http_request&, int) { return reply{}; });
+  run.options.flow.scheduling.concurrency = 10;
+  std::size_t furthest = 0;
+  run.seen.on_each = [&](const result_record&) {
+    furthest = std::max(furthest, run.source.taken() - run.seen.records.size());
+  };
+  run.run();
+  EXPECT_THAT(run.seen.records, SizeIs(2000));
+  EXPECT_LE(furthest, 600u);
+}
+
 TEST(Engine, DrainsWhenStopped) {
   run_of run(urls("http://h/", 1000), [](const http_request&, int) { return reply{.latency = 1s}; });
   run.options.flow.scheduling.concurrency = 10;
@@ -544,6 +575,61 @@ TEST(Engine, EndsWithTheErrorOfWhoeverKeepsTheResults) {
   EXPECT_THROW(run.run(), io_error);
   EXPECT_THAT(run.seen.records, SizeIs(15));
   EXPECT_EQ(run.wire.in_flight(), 0u);
+}
+
+TEST(Engine, KeepsResultsByTheTurn) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  std::vector<std::size_t> unkept;
+  run.seen.on_each_turn = [&] {
+    if (run.seen.records.size() > run.seen.kept) unkept.push_back(run.seen.records.size() - run.seen.kept);
+  };
+  run.run();
+  EXPECT_EQ(run.seen.kept, 100u);
+  EXPECT_THAT(unkept, AllOf(SizeIs(10), Each(10u)));
+}
+
+TEST(Engine, EndsIfATurnsResultsCannotBeKept) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 1s}; });
+  run.options.flow.scheduling.concurrency = 10;
+  run.seen.on_each_turn = [&] {
+    if (run.seen.records.size() >= 20) throw io_error("disk full");
+  };
+  EXPECT_THROW(run.run(), io_error);
+  EXPECT_THAT(run.seen.records, SizeIs(20));
+  EXPECT_EQ(run.wire.in_flight(), 0u);
+}
+
+// Three requests at once, three in an hour, and the end in two.
+class halting_source final : public request_source {
+ public:
+  state next(input_item& item) override {
+    if (hours_ == 3) return state::end;
+    if (given_ == 3 * hours_) return state::pending;
+    item.n = ++given_;
+    item.id = std::to_string(item.n);
+    item.request = request_to("http://h/" + item.id);
+    return state::item;
+  }
+  boost::asio::awaitable<void> wait() override {
+    dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, 1h);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    ++hours_;
+  }
+  std::optional<std::uint64_t> expected() const override { return std::nullopt; }
+
+ private:
+  std::uint64_t given_ = 0;
+  std::uint64_t hours_ = 1;
+};
+
+TEST(Engine, SendsWhatItHasWhileItWaitsForInput) {
+  run_of run({}, [](const http_request&, int) { return reply{}; });
+  halting_source source;
+  run.engine.emplace(run.sim.get_executor(), run.options, source, run.wire, run.seen);
+  run.run();
+  ASSERT_THAT(run.wire.notes, SizeIs(6));
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(run.wire.notes[i].at, i < 3 ? 0h : 1h) << i;
 }
 
 dspu::core::retry_budget_options budget_of(double share, double floor) {

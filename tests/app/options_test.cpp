@@ -116,6 +116,7 @@ TEST(FetchOptions, ReadsRetryBudgetAndAdaptiveConcurrency) {
   EXPECT_EQ(
       parsed({"--adaptive-concurrency", "--retry-budget", "0.5", "http://h"}).adaptive_concurrency->initial,
       8);
+  EXPECT_THAT(parsed({"--adaptive-concurrency", "http://h"}).urls, ElementsAre("http://h"));
   EXPECT_NE(refusal({"http://h", "--adaptive-concurrency", "--host-concurrency", "3"}), "accepted");
   EXPECT_THAT(refusal({"http://h", "--retry-budget", "much"}),
               AllOf(HasSubstr("--retry-budget"), HasSubstr("'much'")));

@@ -36,8 +36,10 @@ basic_engine<Clock>::basic_engine(executor_type executor, const engine_options& 
       options_(options),
       source_(source),
       wire_(wire),
+      told_(told),
       flow_(options.flow, core::instant_of(Clock::now()), told),
       limit_(options.flow.timeout),
+      usual_way_(aio::pipe(limit_)),
       wake_(executor),
       room_(executor),
       grace_(executor),
@@ -60,6 +62,7 @@ boost::asio::awaitable<void> basic_engine<Clock>::run() {
   start_feeder();
   while (true) {
     launch_all();
+    keep_results();
     if (finished()) break;
     arm(wake_, flow_.stopped() ? core::instant::max() : flow_.wake_at());
     boost::system::error_code woken;
@@ -108,8 +111,9 @@ void basic_engine<Clock>::start_feeder() {
 
 template <class Clock>
 bool basic_engine<Clock>::full() const {
-  return flow_.waiting() + flights_.size() >= options_.look_ahead ||
-         flow_.weight() >= options_.look_ahead_bytes;
+  const bool places_taken = flights_.size() >= options_.flow.scheduling.concurrency;
+  return (places_taken && flow_.waiting() >= options_.enough_waiting) ||
+         flow_.waiting() + flights_.size() >= options_.look_ahead || flow_.weight() >= options_.look_ahead_bytes;
 }
 
 template <class Clock>
@@ -119,6 +123,7 @@ boost::asio::awaitable<void> basic_engine<Clock>::feed() {
   input_item item;
   while (!flow_.stopped()) {
     if (full()) {
+      wake();
       arm(room_, core::instant::max());
       boost::system::error_code woken;
       auto token = boost::asio::redirect_error(boost::asio::use_awaitable, woken);
@@ -128,6 +133,7 @@ boost::asio::awaitable<void> basic_engine<Clock>::feed() {
     const request_source::state found = source_.next(item);
     if (found == request_source::state::end) break;
     if (found == request_source::state::pending) {
+      wake();
       co_await source_.wait();
       continue;
     }
@@ -149,23 +155,59 @@ void basic_engine<Clock>::launch_all() {
 }
 
 template <class Clock>
-void basic_engine<Clock>::launch(dspu::app::attempt what) {
-  const auto f = std::make_shared<flight>(std::move(what));
+void basic_engine<Clock>::keep_results() {
+  try {
+    told_.on_turn();
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+template <class Clock>
+void basic_engine<Clock>::launch(dspu::app::attempt first) {
+  const auto f = std::make_shared<flight>(std::move(first));
   f->place = flights_.insert(flights_.end(), f);
-  auto landed = [this, f](std::exception_ptr error, answer came) { land(f, error, std::move(came)); };
+  auto ended = [this, f](std::exception_ptr error) {
+    flights_.erase(f->place);
+    if (error) fail(error);
+    wake();
+  };
+  boost::asio::co_spawn(executor_, fly(f),
+                        boost::asio::bind_cancellation_slot(f->cancel.slot(), std::move(ended)));
+}
+
+template <class Clock>
+boost::asio::awaitable<void> basic_engine<Clock>::fly(flight_ptr f) {
+  do {
+    std::exception_ptr error;
+    answer came;
+    try {
+      came = co_await go(f);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    land(*f, error, std::move(came));
+    if (flow_.stopped()) break;
+    // What else has landed in this turn of the loop has its say before anything goes: it may open a breaker.
+    co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+  } while (follow(*f));
+}
+
+template <class Clock>
+boost::asio::awaitable<answer> basic_engine<Clock>::go(const flight_ptr& f) {
   const bool usual = f->attempt.limit == limit_.duration();
+  const bool hedged = flow_.may_hedge(f->attempt);
+  if (usual && !hedged) return go_by(usual_way_, f);
   const auto limit = usual ? limit_ : aio::basic_timeout<Clock>(f->attempt.limit);
-  auto going = flow_.may_hedge(f->attempt) ? start(f, limit | hedge_for(*f)) : start(f, aio::pipe(limit));
-  boost::asio::co_spawn(executor_, std::move(going),
-                        boost::asio::bind_cancellation_slot(f->cancel.slot(), std::move(landed)));
+  if (hedged) return go_by(f->way.template emplace<hedged_way>(limit | hedge_for(*f)), f);
+  return go_by(f->way.template emplace<plain_way>(aio::pipe(limit)), f);
 }
 
 template <class Clock>
 template <class Way>
-boost::asio::awaitable<answer> basic_engine<Clock>::start(const flight_ptr& f, Way way) {
-  const Way& kept = f->way.template emplace<Way>(std::move(way));
-  return kept.call_in(flow_.context_of(f->attempt, f->told),
-                      [this, f](const aio::call_context& context) { return exchange(f, context.hedge); });
+boost::asio::awaitable<answer> basic_engine<Clock>::go_by(const Way& way, const flight_ptr& f) {
+  return way.call_in(flow_.context_of(f->attempt, f->told),
+                     [this, f](const aio::call_context& context) { return exchange(f, context.hedge); });
 }
 
 template <class Clock>
@@ -259,15 +301,26 @@ boost::asio::awaitable<answer> basic_engine<Clock>::exchange(flight_ptr f, std::
 }
 
 template <class Clock>
-void basic_engine<Clock>::land(const flight_ptr& f, std::exception_ptr error, answer came) {
-  flights_.erase(f->place);
+void basic_engine<Clock>::land(flight& f, std::exception_ptr error, answer came) {
   try {
-    settle(*f, error, std::move(came));
+    settle(f, error, std::move(came));
   } catch (...) {
     fail(std::current_exception());
   }
-  room_.cancel();
+}
+
+template <class Clock>
+bool basic_engine<Clock>::follow(flight& f) {
+  std::optional<dspu::app::attempt> next;
+  try {
+    next = flow_.next(now());
+  } catch (...) {
+    fail(std::current_exception());
+  }
   wake();
+  if (!next) return false;
+  f.attempt = *std::move(next);
+  return true;
 }
 
 template <class Clock>
@@ -299,7 +352,6 @@ void basic_engine<Clock>::stop(core::duration grace) {
     if (!error_) error_ = std::current_exception();
   }
   stop_feeding_.emit(boost::asio::cancellation_type::terminal);
-  room_.cancel();
   wake();
   if (grace <= core::duration::zero()) {
     cancel_flights();
