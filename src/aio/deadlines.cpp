@@ -11,8 +11,6 @@
 
 namespace dspu::aio::detail {
 
-std::atomic<std::uint64_t> contexts_ended{0};
-
 asio::any_io_executor base_of(const asio::any_io_executor& ex) {
   if (const auto* l = lane_of(ex)) return base_of(l->base());
   if (const auto* s = ex.target<asio::strand<asio::any_io_executor>>()) return base_of(s->get_inner_executor());

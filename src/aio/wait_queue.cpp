@@ -1,6 +1,6 @@
 #include "dspu/aio/detail/wait_queue.hpp"
 
-#include "dspu/aio/detail/deadlines.hpp"
+#include "dspu/aio/detail/remembered_service.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -14,11 +14,11 @@ namespace dspu::aio::detail {
 // Knows who waits on behalf of one execution context, to destroy them when it is destroyed. Those whom
 // another thread has just taken out of their queue are no longer ours to destroy: their context goes away
 // once they are posted to it.
-class waiter_registry final : public asio::execution_context::service {
+class waiter_registry final : public remembered_service {
  public:
   static inline asio::execution_context::id id;
 
-  explicit waiter_registry(asio::execution_context& context) : service(context) {}
+  explicit waiter_registry(asio::execution_context& context) : remembered_service(context) {}
 
   void add(waiter& w) {
     const std::lock_guard lock(mutex_);
@@ -42,7 +42,6 @@ class waiter_registry final : public asio::execution_context::service {
     while (const auto queue = first_queue()) queue->abandon(*this);
     std::unique_lock lock(mutex_);
     all_arrived_.wait(lock, [this] { return on_the_way_ == 0; });
-    contexts_ended.fetch_add(1, std::memory_order_release);
   }
 
   std::shared_ptr<wait_queue> first_queue() {
@@ -75,31 +74,10 @@ class waiter_passage {
   std::size_t waiters_ = 0;
 };
 
-namespace {
-
-// The registry of a context, which waiters look up one after another.
-struct remembered {
-  const asio::execution_context* context = nullptr;
-  std::uint64_t ended = 0;
-  waiter_registry* registry = nullptr;
-};
-thread_local remembered last;
-
-waiter_registry* registry_of(const asio::any_io_executor& ex) {
-  auto& context = asio::query(ex, asio::execution::context);
-  const auto ended = contexts_ended.load(std::memory_order_acquire);
-  if (last.context != &context || last.ended != ended) {
-    last = {&context, ended, &asio::use_service<waiter_registry>(context)};
-  }
-  return last.registry;
-}
-
-}  // namespace
-
 waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request,
                const asio::any_io_executor& ex)
     : queue_(std::move(queue)),
-      registry_(registry_of(ex)),
+      registry_(&service_of<waiter_registry>(asio::query(ex, asio::execution::context))),
       executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
       request_(request),
       on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}

@@ -9,7 +9,6 @@
 #include "dspu/aio/detail/asio.hpp"
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -44,9 +43,6 @@ class timed {
 
 // An executor of the same context without a strand or lane around it, that does not count as work.
 asio::any_io_executor base_of(const asio::any_io_executor& ex);
-
-// Counts the ends of contexts' lives, for those that remember contexts.
-extern std::atomic<std::uint64_t> contexts_ended;
 
 // All deadlines of a context, in one clock's time; the timer and the clock are those of impl/deadlines.ipp. Thread-safe.
 class deadlines {

@@ -3,42 +3,28 @@
 #pragma once
 
 #include "dspu/aio/detail/deadlines.hpp"
+#include "dspu/aio/detail/remembered_service.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/execution_context.hpp>
 
 #include <optional>
 
 namespace dspu::aio::detail {
 
 template <class Clock>
-class clock_deadlines final : public asio::execution_context::service, public deadlines {
+class clock_deadlines final : public remembered_service, public deadlines {
  public:
   static inline asio::execution_context::id id;
 
-  explicit clock_deadlines(asio::execution_context& context) : service(context) {}
+  explicit clock_deadlines(asio::execution_context& context) : remembered_service(context) {}
 
   static clock_deadlines& of(const asio::any_io_executor& ex) {
-    struct remembered {
-      asio::execution_context* context = nullptr;
-      clock_deadlines* found = nullptr;
-      std::uint64_t ended = 0;
-    };
-    static thread_local remembered last;
-    auto& context = asio::query(ex, asio::execution::context);
-    const auto ended = contexts_ended.load(std::memory_order_acquire);
-    if (last.context != &context || last.ended != ended) {
-      last = {&context, &asio::use_service<clock_deadlines>(context), ended};
-      last.found->set_base(ex);
-    }
-    return *last.found;
+    return service_of<clock_deadlines>(asio::query(ex, asio::execution::context),
+                                       [&ex](clock_deadlines& d) { d.set_base(ex); });
   }
 
  private:
-  void shutdown() override {
-    contexts_ended.fetch_add(1, std::memory_order_release);
-    shut_down();
-  }
+  void shutdown() override { shut_down(); }
 
   void arm(const asio::any_io_executor& base, std::int64_t at, std::uint64_t number) override {
     timer_.emplace(base, typename Clock::time_point{typename Clock::duration{at}});
