@@ -202,7 +202,7 @@ std::string normalize_url(std::string_view text) {
   const std::string_view front = whole.substr(0, authority_end(whole));
   if (std::ranges::any_of(front, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     reject(text, "has a host that is not in ASCII; write it in punycode (xn--...)");
-  const std::string full = percent_encode_illegal(whole);
+  std::string full = percent_encode_illegal(whole);
   static_cast<void>(split(full));  // throws unless it is a URL that can be requested
   const bool normal = std::ranges::none_of(front, [](char c) { return (c >= 'A' && c <= 'Z') || c == '%'; });
   if (normal) return full;
