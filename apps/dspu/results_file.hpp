@@ -1,10 +1,10 @@
 // The file of results as the journal of what is finished: --resume rests on it and on nothing else.
 //
 // A result is one line, written at the end of the file in one piece with those that ended in the same turn of the
-// event loop, and a request is finished exactly when its line is there, line feed included. A second file of finished ids could only ever disagree with this
-// one. So whatever moment a run is killed at, the next one cuts off a torn last line, reads the ids of the
-// whole ones, and does the rest: no request is lost, and none has two lines. Requests that were stopped on
-// the way (cancelled) leave no line.
+// event loop, and a request is finished exactly when its line is there, line feed included. A second file of finished
+// ids could only ever disagree with this one. So whatever moment a run is killed at, the next one cuts off a torn last
+// line, reads the ids of the whole ones, and does the rest: no request is lost, and none has two lines. Requests that
+// were stopped on the way (cancelled) leave no line.
 #pragma once
 
 #include "dspu/digest.hpp"
