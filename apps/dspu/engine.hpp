@@ -28,6 +28,7 @@
 #include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace dspu::app {
 
@@ -79,8 +80,8 @@ class basic_engine {
   using plain_way = decltype(aio::pipe(aio::basic_timeout<Clock>(core::duration{})));
   using hedged_way = decltype(aio::basic_timeout<Clock>(core::duration{}) | std::declval<hedge_policy&>());
 
-  // Attempts that are out one after the other: where one has landed, the next that may go follows, so that few attempts
-  // need a coroutine started for them.
+  // Attempts that are out one after the other: to where one has landed the next that may go is given, so that few
+  // attempts need a coroutine started for them.
   struct flight {
     explicit flight(dspu::app::attempt first) : attempt(std::move(first)) {}
 
@@ -102,7 +103,8 @@ class basic_engine {
   void start_clock();
   bool finished() const;
   void launch_all();
-  void launch(dspu::app::attempt first);
+  void launch(dspu::app::attempt next);
+  void start(dspu::app::attempt first);
   void keep_results();
 
   // With a percentile each origin has a hedge of its own, which goes by the latencies that it has seen.
@@ -145,6 +147,7 @@ class basic_engine {
   timer grace_;
   timer time_up_;
   std::list<flight_ptr> flights_;
+  std::vector<flight*> landed_;  // those of them that have no attempt and will ask for one
   std::optional<origin_hedge> any_hedge_;  // without a percentile
   boost::asio::cancellation_signal stop_feeding_;
   core::instant started_{};

@@ -164,7 +164,14 @@ void basic_engine<Clock>::keep_results() {
 }
 
 template <class Clock>
-void basic_engine<Clock>::launch(dspu::app::attempt first) {
+void basic_engine<Clock>::launch(dspu::app::attempt next) {
+  if (landed_.empty()) return start(std::move(next));
+  landed_.front()->attempt = std::move(next);
+  landed_.erase(landed_.begin());
+}
+
+template <class Clock>
+void basic_engine<Clock>::start(dspu::app::attempt first) {
   const auto f = std::make_shared<flight>(std::move(first));
   f->place = flights_.insert(flights_.end(), f);
   auto ended = [this, f](std::exception_ptr error) {
@@ -189,6 +196,7 @@ boost::asio::awaitable<void> basic_engine<Clock>::fly(flight_ptr f) {
     land(*f, error, std::move(came));
     if (flow_.stopped()) break;
     // What else has landed in this turn of the loop has its say before anything goes: it may open a breaker.
+    landed_.push_back(f.get());
     co_await boost::asio::post(executor_, boost::asio::use_awaitable);
   } while (follow(*f));
 }
@@ -311,16 +319,15 @@ void basic_engine<Clock>::land(flight& f, std::exception_ptr error, answer came)
 
 template <class Clock>
 bool basic_engine<Clock>::follow(flight& f) {
-  std::optional<dspu::app::attempt> next;
+  wake();
+  if (f.attempt.job) return true;
+  std::erase(landed_, &f);
   try {
-    next = flow_.next(now());
+    if (auto next = flow_.next(now())) f.attempt = *std::move(next);
   } catch (...) {
     fail(std::current_exception());
   }
-  wake();
-  if (!next) return false;
-  f.attempt = *std::move(next);
-  return true;
+  return f.attempt.job != nullptr;
 }
 
 template <class Clock>
