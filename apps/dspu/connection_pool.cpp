@@ -1,5 +1,7 @@
 #include "dspu/connection_pool.hpp"
 
+#include <algorithm>
+
 namespace dspu::app {
 
 namespace {
@@ -20,9 +22,8 @@ std::unique_ptr<connection> connection_pool::take(const std::string& key, bool r
     positions.pop_back();
     const bool trusted = repeatable && now - youngest->since < just_now;
     if (trusted || youngest->stream->stream().quiet()) result = std::move(youngest->stream);
-    by_age_.erase(youngest);
+    put_aside(youngest);
   }
-  if (positions.empty()) by_key_.erase(found);
   return result;
 }
 
@@ -32,23 +33,37 @@ void connection_pool::give_back(const std::string& key, std::unique_ptr<connecti
   if (limits_.per_key == 0 || limits_.total == 0) return;
   const auto found = by_key_.find(key);
   if (found != by_key_.end() && found->second.size() >= limits_.per_key) drop_oldest_of(key);
-  if (by_age_.size() >= limits_.total) drop_oldest_of(by_age_.front().key);
-  by_age_.push_back({key, std::move(c), now});
-  by_key_[key].push_back(std::prev(by_age_.end()));
+  if (by_age_.size() >= limits_.total) drop_oldest();
+  if (by_key_.size() >= keys_to_sweep_at_) forget_unused_keys();
+  if (unused_.empty()) unused_.emplace_back();
+  const position place = unused_.begin();
+  place->key = key;
+  place->stream = std::move(c);
+  place->since = now;
+  by_age_.splice(by_age_.end(), unused_, place);
+  by_key_[key].push_back(place);
+}
+
+void connection_pool::put_aside(position which) {
+  which->stream.reset();
+  unused_.splice(unused_.begin(), by_age_, which);
 }
 
 void connection_pool::drop_oldest_of(const std::string& key) {
-  const auto found = by_key_.find(key);
-  const position oldest = found->second.front();
-  found->second.erase(found->second.begin());
-  if (found->second.empty())
-    by_key_.erase(found);  // `key` may live in the node erased next: not used any more
-  by_age_.erase(oldest);
+  auto& positions = by_key_.find(key)->second;
+  const position oldest = positions.front();
+  positions.erase(positions.begin());
+  put_aside(oldest);
 }
 
 void connection_pool::drop_expired(clock::time_point now) {
-  while (!by_age_.empty() && now - by_age_.front().since >= limits_.lifetime)
-    drop_oldest_of(by_age_.front().key);
+  while (!by_age_.empty() && now - by_age_.front().since >= limits_.lifetime) drop_oldest();
+}
+
+// Millions of hosts with a request or two each must not stay in memory.
+void connection_pool::forget_unused_keys() {
+  std::erase_if(by_key_, [](const auto& named) { return named.second.empty(); });
+  keys_to_sweep_at_ = std::max<std::size_t>(1024, 2 * by_key_.size());
 }
 
 void connection_pool::clear() {

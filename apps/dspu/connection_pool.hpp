@@ -15,7 +15,7 @@ namespace dspu::app {
 
 // The youngest of a key is taken first, so that the surplus of a burst grows old and goes; the oldest of all
 // makes room when there are too many. Thread-safety: none. Holds no work: an event loop may end while
-// connections idle.
+// connections idle. What holds them is kept for the next, so that none is made where as many come as go.
 class connection_pool {
  public:
   using clock = std::chrono::steady_clock;
@@ -45,12 +45,17 @@ class connection_pool {
   };
   using position = std::list<idle>::iterator;
 
+  // Closes its connection, unless somebody took it.
+  void put_aside(position which);
   void drop_oldest_of(const std::string& key);
   void drop_expired(clock::time_point now);
+  void forget_unused_keys();
 
   limits limits_;
   std::list<idle> by_age_;                                         // oldest first
-  std::unordered_map<std::string, std::vector<position>> by_key_;  // oldest first; never an empty vector
+  std::list<idle> unused_;                                         // without a connection
+  std::unordered_map<std::string, std::vector<position>> by_key_;  // oldest first; may be empty
+  std::size_t keys_to_sweep_at_ = 1024;
 };
 
 }  // namespace dspu::app
