@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace dspu::app {
@@ -44,8 +45,14 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
   used_ = true;
 
   error_code write_error;
-  written_ = co_await stream_.write(asio::buffer(request.head), asio::buffer(request.body), write_error);
-  throw_if_cancelled(cancel);
+  asio::const_buffer head = asio::buffer(request.head), body = asio::buffer(request.body);
+  written_ = stream_.write_now(head, body, write_error);
+  if (!write_error && written_ < head.size() + body.size()) {
+    body += written_ - std::min(written_, head.size());
+    head += written_;
+    written_ += co_await stream_.write(head, body, write_error);
+    throw_if_cancelled(cancel);
+  }
 
   // A server that refuses a large body answers and closes before it has read all: its answer may be here
   // although the write failed. Without one, the read fails at once for the reason that the write did.
@@ -54,7 +61,14 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
   do {
     if (interim_left-- == 0) fail(transport_failure::protocol, who_, "more than 16 interim (1xx) responses");
     reader.emplace(pipe, expect);
-    co_await read_response(*reader, request.idempotent);
+    if (buffer_.size() > 0) feed(*reader);  // what came together with an interim response
+    while (!reader->is_done()) {
+      throw_if_cancelled(cancel);
+      error_code ec;
+      const std::size_t read = co_await stream_.read_some(space_for(*reader), ec);
+      if (ec) throw_if_cancelled(cancel);
+      take(*reader, read, ec, request.idempotent);
+    }
   } while (reader->interim());
 
   reusable_ = reader->keep_alive() && buffer_.size() == 0 && !write_error && !request.close_after &&
@@ -62,23 +76,15 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
   co_return reader->take_response();
 }
 
-asio::awaitable<void> connection::read_response(response_reader& reader, bool may_be_repeated) {
-  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
-  if (buffer_.size() > 0) feed(reader);  // what came together with an interim response
-  while (!reader.is_done()) {
-    throw_if_cancelled(cancel);
-    const std::size_t size = reader.is_header_done() ? body_read_size : head_read_size;
-    error_code ec;
-    const std::size_t read = co_await stream_.read_some(buffer_.prepare(size), ec);
-    if (ec) {
-      throw_if_cancelled(cancel);
-      end_of_stream(reader, ec, may_be_repeated);
-    } else {
-      answered_ = true;
-      buffer_.commit(read);
-      feed(reader);
-    }
-  }
+asio::mutable_buffer connection::space_for(const response_reader& reader) {
+  return buffer_.prepare(reader.is_header_done() ? body_read_size : head_read_size);
+}
+
+void connection::take(response_reader& reader, std::size_t read, const error_code& ec, bool may_be_repeated) {
+  if (ec) return end_of_stream(reader, ec, may_be_repeated);
+  answered_ = true;
+  buffer_.commit(read);
+  feed(reader);
 }
 
 void connection::feed(response_reader& reader) {

@@ -39,7 +39,8 @@ class connection {
   bool wrote_anything() const { return written_ > 0; }
 
  private:
-  boost::asio::awaitable<void> read_response(response_reader& reader, bool may_be_repeated);
+  boost::asio::mutable_buffer space_for(const response_reader& reader);
+  void take(response_reader& reader, std::size_t read, const boost::system::error_code& ec, bool may_be_repeated);
   void feed(response_reader& reader);
   void end_of_stream(response_reader& reader, const boost::system::error_code& why, bool may_be_repeated);
 

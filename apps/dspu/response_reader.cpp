@@ -6,6 +6,12 @@ namespace dspu::app {
 
 namespace http = boost::beast::http;
 
+namespace {
+
+constexpr std::size_t usual_headers = 8;
+
+}  // namespace
+
 response_reader::response_reader(body_pipe& pipe, const expectations& expect) : pipe_(pipe), expect_(expect) {
   response_.reused_connection = expect.reused_connection;
   header_limit(static_cast<std::uint32_t>(max_header_size));
@@ -23,6 +29,7 @@ void response_reader::on_response_impl(int status, string_view, int, error_code&
   // 0 is our own word for no answer, and what is below 100 means nothing at all.
   if (status < 100) ec = http::error::bad_status;
   response_.status = static_cast<unsigned>(status);
+  response_.headers.reserve(usual_headers);
 }
 
 void response_reader::on_field_impl(http::field name, string_view name_text, string_view value,

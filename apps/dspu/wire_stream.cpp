@@ -3,10 +3,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/buffers_suffix.hpp>
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -28,6 +28,14 @@ asio::awaitable<std::size_t> wire_stream::read_some(asio::mutable_buffer into, e
   return socket_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
 }
 
+std::size_t wire_stream::write_now(asio::const_buffer head, asio::const_buffer body, error_code& ec) {
+  ec = {};
+  if (tls_) return 0;
+  const std::size_t written = socket_.write_some(std::array{head, body}, ec);
+  if (ec == asio::error::would_block || ec == asio::error::try_again) ec = {};
+  return written;
+}
+
 asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::const_buffer body,
                                                 error_code& ec) {
   ec = {};
@@ -38,16 +46,10 @@ asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::c
       written += co_await asio::async_write(*tls_, body, asio::redirect_error(asio::use_awaitable, ec));
     co_return written;
   }
-
-  // Nearly always the socket's buffer has room, and a trip through the event loop is saved.
-  const std::array<asio::const_buffer, 2> buffers{head, body};
-  std::size_t written = socket_.write_some(buffers, ec);
-  if (ec == asio::error::would_block || ec == asio::error::try_again) ec = {};
-  if (ec || written == head.size() + body.size()) co_return written;
-  boost::beast::buffers_suffix<std::array<asio::const_buffer, 2>> rest(buffers);
-  rest.consume(written);
-  written += co_await asio::async_write(socket_, rest, asio::redirect_error(asio::use_awaitable, ec));
-  co_return written;
+  const std::size_t at_once = write_now(head, body, ec);
+  if (ec || at_once == head.size() + body.size()) co_return at_once;
+  const std::array rest{head + at_once, body + (at_once - std::min(at_once, head.size()))};
+  co_return at_once + co_await asio::async_write(socket_, rest, asio::redirect_error(asio::use_awaitable, ec));
 }
 
 bool wire_stream::quiet() {

@@ -37,7 +37,12 @@ class wire_stream {
   boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer into,
                                                 boost::system::error_code& ec);
 
-  // Writes all of `head` and then of `body`; over TCP with one system call if the socket takes it.
+  // Writes what the socket takes at once of `head` and then of `body`, which over TCP is nearly always all: that saves a
+  // coroutine and a trip through the event loop. Over TLS, nothing. Returns how many bytes.
+  std::size_t write_now(boost::asio::const_buffer head, boost::asio::const_buffer body,
+                        boost::system::error_code& ec);
+
+  // Writes all of `head` and then of `body`.
   // Returns how many bytes were handed to the system (over TLS: in whole records), also with an `ec`.
   boost::asio::awaitable<std::size_t> write(boost::asio::const_buffer head, boost::asio::const_buffer body,
                                             boost::system::error_code& ec);
