@@ -19,39 +19,41 @@ void origin_state::push(job_ptr job, std::uint64_t ticket, core::instant now) {
     const turn where{job->not_before, ticket};
     again_.emplace(where, std::move(job));
   } else {
-    const turn where{core::instant::min(), ticket};
-    fresh_.emplace_hint(fresh_.end(), where, std::move(job));
+    fresh_.push_back(std::move(job));
   }
 }
 
-job_ptr origin_state::take(line& from, line::iterator which) {
-  job_ptr job = std::move(which->second);
-  from.erase(which);
+job_ptr origin_state::pop_fresh() {
+  job_ptr job = std::move(fresh_.front());
+  fresh_.pop_front();
   return job;
 }
 
-job_ptr origin_state::take_back(line& from, line::iterator which) {
-  job_ptr job = take(from, which);
+job_ptr origin_state::take_again(std::map<turn, job_ptr>::iterator which) {
+  job_ptr job = std::move(which->second);
+  again_.erase(which);
+  return job;
+}
+
+job_ptr origin_state::refunded(job_ptr job) {
   if (job->withdrawn) budget_->refund(*std::exchange(job->withdrawn, std::nullopt));
   return job;
 }
 
 job_ptr origin_state::pop(core::instant now) {
-  line& from = again_is_due(now) ? again_ : fresh_;
-  job_ptr job = take(from, from.begin());
+  job_ptr job = again_is_due(now) ? take_again(again_.begin()) : pop_fresh();
   job->withdrawn.reset();
   if (budget_ && !job->is_retry) budget_->deposit(now);
   return job;
 }
 
 job_ptr origin_state::remove(const job& waiting) {
-  return take_back(again_, again_.find({waiting.not_before, waiting.ticket}));
+  return refunded(take_again(again_.find({waiting.not_before, waiting.ticket})));
 }
 
 job_ptr origin_state::pop_any() {
   if (empty()) return nullptr;
-  line& from = again_.empty() ? fresh_ : again_;
-  return take_back(from, from.begin());
+  return again_.empty() ? pop_fresh() : refunded(take_again(again_.begin()));
 }
 
 bool origin_state::charge_retry(job& again, core::instant now) {
@@ -151,11 +153,9 @@ origin_state::settled origin_state::settle(const place& held, const attempt_end&
 
 core::instant origin_state::fresh_deadline(core::duration deadline) const {
   if (!parked() || fresh_.empty()) return core::instant::max();
-  const core::instant since = std::max(parked_since_, fresh_.begin()->second->queued_at);
+  const core::instant since = std::max(parked_since_, fresh_.front()->queued_at);
   return core::add_saturating(since, deadline);
 }
-
-job_ptr origin_state::pop_fresh() { return take_back(fresh_, fresh_.begin()); }
 
 bool origin_state::pristine(core::instant now) {
   if (now < held_until_ || !pacer_.full(now)) return false;

@@ -13,6 +13,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -134,11 +135,9 @@ class origin_state {
     std::uint64_t ticket;
     auto operator<=>(const turn&) const = default;
   };
-  using line = std::map<turn, job_ptr>;
-
-  static job_ptr take(line& from, line::iterator which);
-  // The same for one that is not going to be sent.
-  job_ptr take_back(line& from, line::iterator which);
+  job_ptr take_again(std::map<turn, job_ptr>::iterator which);
+  // The job, which is not going to be sent, is not charged for a retry any more.
+  job_ptr refunded(job_ptr job);
   bool again_is_due(core::instant now) const {
     return !again_.empty() && again_.begin()->first.not_before <= now;
   }
@@ -153,8 +152,8 @@ class origin_state {
   std::optional<core::breaker_machine> breaker_;
   std::optional<core::adaptive_limit> adaptive_;
   std::optional<core::retry_budget_machine> budget_;
-  line fresh_;  // by ticket alone
-  line again_;  // by the end of the backoff
+  std::deque<job_ptr> fresh_;  // in order of arrival
+  std::map<turn, job_ptr> again_;  // by the end of the backoff
   std::list<hedge_ask*> hedges_;
   std::size_t in_flight_ = 0;
   core::instant held_until_ = core::instant::min();

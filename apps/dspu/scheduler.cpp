@@ -13,7 +13,7 @@ struct origin_entry {
 
   origin_state state;
   bool ready = false;
-  std::list<origin_entry*>::iterator turn;       // if ready
+  std::list<origin_entry*>::iterator turn;       // in ready_ if it is, else in resting_
   wait_totals front_before;                      // the front's ledger when it became ready
   core::instant look_at = core::instant::max();  // its key in timed_, unless max
 };
@@ -31,7 +31,9 @@ origin_entry& scheduler::entry_for(const std::string& name, core::instant now) {
   if (found != origins_.end()) return *found->second;
   if (origins_.size() >= origins_to_sweep_at_) forget_idle_origins(now);
   auto made = std::make_unique<origin_entry>(name, options_.origin, now);
-  return *origins_.emplace(name, std::move(made)).first->second;
+  origin_entry& e = *origins_.emplace(name, std::move(made)).first->second;
+  e.turn = resting_.insert(resting_.end(), &e);
+  return e;
 }
 
 // Millions of hosts with a request or two each must not stay in memory.
@@ -40,6 +42,7 @@ void scheduler::forget_idle_origins(core::instant now) {
     origin_entry& e = *named.second;
     if (!e.state.forgettable(now)) return false;
     forgotten_ += waits_of(e, now);
+    resting_.erase(e.turn);
     return true;
   });
   origins_to_sweep_at_ = std::max<std::size_t>(1024, 2 * origins_.size());
@@ -72,7 +75,7 @@ wait_totals scheduler::waits_of(const origin_entry& e, core::instant now) const 
 void scheduler::leave_turn(origin_entry& e, core::instant now) {
   if (!e.ready) return;
   e.state.ledger.add(front_.at(now) - e.front_before);
-  ready_.erase(e.turn);
+  resting_.splice(resting_.end(), ready_, e.turn);
   e.ready = false;
 }
 
@@ -93,7 +96,7 @@ void scheduler::place(origin_entry& e, core::instant now) {
   }
   if (!obstacle && !e.ready) {
     e.front_before = front_.at(now);
-    e.turn = ready_.insert(ready_.end(), &e);
+    ready_.splice(ready_.end(), resting_, e.turn);
     e.ready = true;
   }
   const core::instant parked_until = e.state.fresh_deadline(options_.deadline);

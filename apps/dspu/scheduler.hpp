@@ -140,6 +140,7 @@ class scheduler {
   std::unordered_map<std::string, std::unique_ptr<origin_entry>> origins_;
   std::size_t origins_to_sweep_at_ = 1024;
   std::list<origin_entry*> ready_;
+  std::list<origin_entry*> resting_;  // all others
   std::set<std::pair<core::instant, origin_entry*>> timed_;
   struct late {
     core::instant deadline;
