@@ -62,11 +62,11 @@ digest digest_of(std::initializer_list<std::string_view> pieces) {
   return hash(pieces);
 }
 
-std::string short_hex(const digest& value) {
+void append_short_hex(std::string& out, const digest& value) {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += digits[value.high >> shift & 15];
-  return text;
+  std::array<char, 16> text{};
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = digits[value.high >> (60 - 4 * i) & 15];
+  out.append(text.data(), text.size());
 }
 
 // Where the key is, or the free slot where it belongs. Requires: a free slot.

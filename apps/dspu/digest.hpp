@@ -22,8 +22,8 @@ struct digest {
 // Over the pieces with their lengths, so that {"ab", "c"} and {"a", "bc"} differ.
 digest digest_of(std::initializer_list<std::string_view> pieces);
 
-// The first 64 bits in hexadecimal digits.
-std::string short_hex(const digest& value);
+// Appends the first 64 bits in hexadecimal digits.
+void append_short_hex(std::string& out, const digest& value);
 
 // A set of digests with one flag each, open addressing, at most 7/8 full.
 class digest_set {

@@ -22,7 +22,12 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 std::string default_id(std::uint64_t n, const digest& content) {
-  return std::to_string(n) + "-" + short_hex(content);
+  std::string id;
+  id.reserve(sizeof "18446744073709551615-0123456789abcdef");
+  id += std::to_string(n);
+  id += '-';
+  append_short_hex(id, content);
+  return id;
 }
 
 line_reader open_input(const std::string& name, std::size_t longest_line) {
@@ -90,13 +95,14 @@ bool input::fill(input_item& item, std::string_view line, Where where) {
 
 void input::accept(input_item& item, parsed_line line) {
   const http_request& request = line.request;
-  const std::string usual = default_id(count_ + 1, digest_of({request.method, request.url, request.body}));
-  const std::string& id = line.id ? *line.id : usual;
-  const bool taken = line.id ? !own_ids_.insert(digest_of({id}))
-                             : own_ids_.size() > 0 && own_ids_.find(digest_of({id})).has_value();
+  const bool own = line.id.has_value();
+  std::string id = own ? *std::move(line.id)
+                       : default_id(count_ + 1, digest_of({request.method, request.url, request.body}));
+  const bool taken = own ? !own_ids_.insert(digest_of({id}))
+                         : own_ids_.size() > 0 && own_ids_.find(digest_of({id})).has_value();
   if (taken) throw std::invalid_argument("the id \"" + id + "\" has been used before; ids must differ");
   item.n = ++count_;
-  item.id = id;
+  item.id = std::move(id);
   item.request = std::move(line.request);
   item.problem.clear();
 }

@@ -1,10 +1,9 @@
 // All the input of a run: URLs from the command line, then files, then standard input, read lazily.
 //
 // Every request has an id. A JSON line may give its own; any other gets "N-HASH": its place in the input and
-// a fingerprint of its method, URL and body. So the ids of an unchanged input are the same in every run,
-// which is what
-// --resume rests on; after a change in the middle, what follows has new ids and is done again rather than
-// taken for done. Headers are not part of it: a fresh token in -H must not make finished work undone.
+// a fingerprint of its method, URL and body. So the ids of an unchanged input are the same in every run, which
+// is what --resume rests on; after a change in the middle, what follows has new ids and is done again rather
+// than taken for done. Headers are not part of it: a fresh token in -H must not make finished work undone.
 #pragma once
 
 #include "dspu/digest.hpp"

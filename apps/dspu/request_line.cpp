@@ -166,19 +166,19 @@ void add_missing_headers(header_list& headers, const header_list& defaults) {
 parsed_line complete(raw_request raw, const request_defaults& defaults) {
   parsed_line line;
   line.id = std::move(raw.id);
-  line.request.url = normalize_url(raw.url);
+  line.request.url = normalize_url(std::move(raw.url));
   line.request.headers = std::move(raw.headers);
   add_missing_headers(line.request.headers, defaults.headers);
   const bool own_body = raw.body.has_value();
-  const auto& body = own_body ? raw.body : defaults.body;
-  if (body) {
-    line.request.body = *body;
+  const bool has_body = own_body || defaults.body.has_value();
+  if (has_body) {
+    line.request.body = own_body ? *std::move(raw.body) : *defaults.body;
     // As curl -d does; a body of JSON lines says itself what it is.
     if (!own_body && find_header(line.request.headers, "Content-Type").empty()) {
       line.request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     }
   }
-  const std::string usual = body ? "POST" : "GET";
+  const std::string usual = has_body ? "POST" : "GET";
   line.request.method = raw.method ? *raw.method : defaults.method.value_or(usual);
   return line;
 }

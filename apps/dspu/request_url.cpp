@@ -32,6 +32,20 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+void append_host(std::string& out, std::string_view host) {
+  const bool brackets = host.find(':') != host.npos;
+  if (brackets) out += '[';
+  out += host;
+  if (brackets) out += ']';
+}
+
+void append_port(std::string& out, std::uint16_t port) { out.append(":").append(std::to_string(port)); }
+
+void append_authority(std::string& out, const origin& server) {
+  append_host(out, server.host);
+  if (server.port != default_port(server.scheme)) append_port(out, server.port);
+}
+
 bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
 
 constexpr bool is_illegal(unsigned char c) {
@@ -49,6 +63,10 @@ constexpr auto harmless = [] {
 }();
 
 bool is_harmless(char c) { return harmless[static_cast<unsigned char>(c)]; }
+
+bool is_normal(std::string_view front) {
+  return std::ranges::none_of(front, [](char c) { return (c >= 'A' && c <= 'Z') || c == '%'; });
+}
 
 // A percent sign that two hexadecimal digits do not follow.
 bool is_lone_percent(std::string_view text, std::size_t i) {
@@ -117,6 +135,7 @@ std::uint16_t port_of(std::string_view url, const urls::url_view& view, std::str
 // What stands in front of the path: whom to ask, and as whom.
 struct front_part {
   std::string text;
+  bool normal = false;  // as normalize_url would write it
   origin server;
   std::string name;  // of the server, as origin::to_string() says it
   std::optional<std::string> userinfo;
@@ -135,6 +154,7 @@ front_part parse_front(std::string_view front, std::string_view url) {
   result.name = result.server.to_string();
   if (view.has_userinfo()) result.userinfo = view.user() + ":" + view.password();
   result.text = front;
+  result.normal = is_normal(front);
   return result;
 }
 
@@ -144,6 +164,19 @@ struct split_url {
 };
 
 // Lists name the same few servers again and again: what was found out about the last ones is kept.
+front_part& place_of(std::string_view front) {
+  thread_local std::array<front_part, 64> known;
+  return known[std::hash<std::string_view>{}(front) % known.size()];
+}
+
+// Whether it is a URL that has nothing to normalize, of a server that is known: true of nearly all of a list.
+bool is_plain(std::string_view url) {
+  if (!std::ranges::all_of(url, [](char c) { return is_harmless(c) && c != '#'; })) return false;
+  const std::string_view front = url.substr(0, authority_end(url));
+  const front_part& here = place_of(front);
+  return !front.empty() && here.normal && here.text == front;
+}
+
 split_url split(std::string_view url) {
   if (url.empty()) throw std::invalid_argument("URL is empty");
   const std::size_t front_end = authority_end(url);
@@ -151,9 +184,8 @@ split_url split(std::string_view url) {
   const std::size_t end = std::min(url.find('#', front_end), url.size());
   if (front_end == 0 || url.find('#', end + 1) != url.npos) reject_form(url);
 
-  thread_local std::array<front_part, 64> known;
   const std::string_view front = url.substr(0, front_end);
-  front_part& here = known[std::hash<std::string_view>{}(front) % known.size()];
+  front_part& here = place_of(front);
   if (here.text != front) here = parse_front(front, url);
   return {here, url.substr(front_end, end - front_end)};
 }
@@ -193,19 +225,19 @@ std::string percent_encode_illegal(std::string_view reference) {
   return result;
 }
 
-std::string normalize_url(std::string_view text) {
+std::string normalize_url(std::string text) {
+  if (is_plain(text)) return text;
   const bool has_blank =
       std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
   if (has_blank) reject(text, "has a blank or a control character; write a blank as %20");
   if (text.find("://") == text.npos) reject(text, "is not written in full, as https://example.com/path is");
-  const std::string_view whole = text.substr(0, text.find('#'));
+  const std::string_view whole = std::string_view(text).substr(0, text.find('#'));
   const std::string_view front = whole.substr(0, authority_end(whole));
   if (std::ranges::any_of(front, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     reject(text, "has a host that is not in ASCII; write it in punycode (xn--...)");
   std::string full = percent_encode_illegal(whole);
   static_cast<void>(split(full));  // throws unless it is a URL that can be requested
-  const bool normal = std::ranges::none_of(front, [](char c) { return (c >= 'A' && c <= 'Z') || c == '%'; });
-  if (normal) return full;
+  if (is_normal(front)) return full;
   urls::url url(*urls::parse_uri(full));
   url.normalize_scheme();
   url.normalize_authority();
@@ -213,21 +245,25 @@ std::string normalize_url(std::string_view text) {
 }
 
 std::string host_and_port(std::string_view host, std::uint16_t port) {
-  const bool brackets = host.find(':') != host.npos;
   std::string text;
-  if (brackets) text += '[';
-  text += host;
-  if (brackets) text += ']';
-  return text.append(":").append(std::to_string(port));
-}
-
-std::string origin::authority() const {
-  std::string text = host_and_port(host, port);
-  if (port == default_port(scheme)) text.resize(text.rfind(':'));
+  append_host(text, host);
+  append_port(text, port);
   return text;
 }
 
-std::string origin::to_string() const { return scheme + "://" + authority(); }
+std::string origin::authority() const {
+  std::string text;
+  append_authority(text, *this);
+  return text;
+}
+
+std::string origin::to_string() const {
+  std::string text;
+  text.reserve(scheme.size() + host.size() + sizeof "://[]:65535");
+  text.append(scheme).append("://");
+  append_authority(text, *this);
+  return text;
+}
 
 parsed_url parse_url(std::string_view url) {
   const auto [front, rest] = split(url);

@@ -39,7 +39,7 @@ std::string origin_name(std::string_view url);
 // `text` as an absolute http or https URL, fit for the wire: scheme and host in small letters, characters
 // that a URL may not hold (umlauts, |, {) percent-encoded after the host, the fragment dropped. Throws:
 // std::invalid_argument saying what is wrong with it.
-std::string normalize_url(std::string_view text);
+std::string normalize_url(std::string text);
 
 // A URL or a relative reference with all characters percent-encoded that may not stand where they do, a
 // percent sign that begins no escape among them.

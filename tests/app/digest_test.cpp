@@ -12,7 +12,9 @@ TEST(Digest, TellsWherePiecesAreSplit) {
   EXPECT_EQ(digest_of({"ab", "c"}), digest_of({"ab", "c"}));
   EXPECT_NE(digest_of({"ab", "c"}), digest_of({"a", "bc"}));
   EXPECT_NE(digest_of({"ab"}), digest_of({"ab", ""}));
-  EXPECT_EQ(short_hex({0x0123456789abcdef, 7}), "0123456789abcdef");
+  std::string text = "of ";
+  append_short_hex(text, {0x0123456789abcdef, 7});
+  EXPECT_EQ(text, "of 0123456789abcdef");
 }
 
 TEST(DigestSet, FindsWhatWasInsertedWithItsFlag) {
