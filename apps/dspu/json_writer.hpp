@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,7 +21,8 @@ class json_writer {
   void end_object();
   void begin_array();
   void end_array();
-  // Requires: nothing in it that JSON escapes.
+  static constexpr std::size_t longest_key = 32;
+  // Requires: at most so many bytes, and nothing that JSON escapes.
   void key(std::string_view name);
 
   // Requires: UTF-8.

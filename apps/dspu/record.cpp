@@ -4,6 +4,8 @@
 #include "dspu/json_writer.hpp"
 #include "dspu/utf8.hpp"
 
+#include <array>
+
 namespace dspu::app {
 
 namespace {
@@ -38,6 +40,26 @@ void write_times(json_writer& json, const result_record& record) {
   json.milliseconds(record.queued);
   json.key("limiter_wait_ms");
   json.milliseconds(record.limiter_wait);
+}
+
+// "2026-01-31T12:00:00.250Z"
+void write_timestamp(json_writer& json, std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<milliseconds>(time) - day);
+  std::array text = std::to_array("0000-00-00T00:00:00.000Z");
+  const auto put = [&text](std::size_t last, unsigned number) {
+    for (; number > 0; number /= 10) text[last--] = static_cast<char>('0' + number % 10);
+  };
+  put(3, static_cast<unsigned>(static_cast<int>(date.year())));
+  put(6, static_cast<unsigned>(date.month()));
+  put(9, static_cast<unsigned>(date.day()));
+  put(12, static_cast<unsigned>(clock.hours().count()));
+  put(15, static_cast<unsigned>(clock.minutes().count()));
+  put(18, static_cast<unsigned>(clock.seconds().count()));
+  put(22, static_cast<unsigned>(clock.subseconds().count()));
+  json.member("ts", std::string_view(text.data(), text.size() - 1));
 }
 
 void write_body(json_writer& json, const result_record& record) {
@@ -99,29 +121,8 @@ std::string_view to_string(wait_reason value) {
   return "unknown";
 }
 
-std::string to_timestamp(std::chrono::system_clock::time_point time) {
-  using namespace std::chrono;
-  const auto day = floor<days>(time);
-  const year_month_day date(day);
-  const hh_mm_ss clock(floor<milliseconds>(time) - day);
-  std::string text = "0000-00-00T00:00:00.000Z";
-  const auto put = [&text](std::size_t last, unsigned number) {
-    for (; number > 0; number /= 10) text[last--] = static_cast<char>('0' + number % 10);
-  };
-  put(3, static_cast<unsigned>(static_cast<int>(date.year())));
-  put(6, static_cast<unsigned>(date.month()));
-  put(9, static_cast<unsigned>(date.day()));
-  put(12, static_cast<unsigned>(clock.hours().count()));
-  put(15, static_cast<unsigned>(clock.minutes().count()));
-  put(18, static_cast<unsigned>(clock.seconds().count()));
-  put(22, static_cast<unsigned>(clock.subseconds().count()));
-  return text;
-}
-
-std::string to_json_line(const result_record& record) {
-  std::string line;
-  line.reserve(512);
-  json_writer json(line);
+void append_json_line(std::string& out, const result_record& record) {
+  json_writer json(out);
   json.begin_object();
   json.member("v", 1u);
   json.member("id", record.id);
@@ -137,12 +138,17 @@ std::string to_json_line(const result_record& record) {
   json.member("bytes", record.bytes);
   write_times(json, record);
   json.member("host", record.host);
-  json.member("ts", to_timestamp(record.finished_at));
+  write_timestamp(json, record.finished_at);
   write_body(json, record);
   if (record.retry_refused) json.member("retry_refused", "budget");
   if (!record.error.empty()) json.member("error", to_utf8(record.error));
   json.end_object();
-  line += '\n';
+  out += '\n';
+}
+
+std::string to_json_line(const result_record& record) {
+  std::string line;
+  append_json_line(line, record);
   return line;
 }
 

@@ -78,10 +78,8 @@ struct result_record {
   bool ok() const { return outcome == dspu::app::outcome::ok; }
 };
 
-// The line, with its line feed. docs/fetch.md describes every key.
+// Appends the line, with its line feed. docs/fetch.md describes every key.
+void append_json_line(std::string& out, const result_record& record);
 std::string to_json_line(const result_record& record);
-
-// "2026-01-31T12:00:00.250Z"
-std::string to_timestamp(std::chrono::system_clock::time_point time);
 
 }  // namespace dspu::app

@@ -26,7 +26,7 @@ line_writer result_output::open_results(const fetch_options& options) {
 
 void result_output::write(const result_record& record, const http_request& request) {
   if (record.outcome == outcome::cancelled && results_.regular()) return;
-  unwritten_ += to_json_line(record);
+  append_json_line(unwritten_, record);
   if (unwritten_.size() >= most_unwritten) flush();
   if (!record.ok() && record.outcome != outcome::invalid_input) write_failed(record.id, request);
 }
