@@ -193,11 +193,14 @@ boost::asio::awaitable<void> basic_engine<Clock>::fly(flight_ptr f) {
     } catch (...) {
       error = std::current_exception();
     }
+    // Others that have failed, too, may open a breaker; with a limit that learns, each that has landed may change it.
+    const bool others_matter = error || !came.has_value() || options_.flow.scheduling.origin.adaptive;
     land(*f, error, std::move(came));
     if (flow_.stopped()) break;
-    // What else has landed in this turn of the loop has its say before anything goes: it may open a breaker.
-    landed_.push_back(f.get());
-    co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+    if (others_matter) {  // what has landed in this turn of the loop has its say before anything goes
+      landed_.push_back(f.get());
+      co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+    }
   } while (follow(*f));
 }
 
