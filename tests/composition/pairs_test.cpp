@@ -355,6 +355,29 @@ constexpr expectation when_it_fails_once[] = {
     {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
 };
 
+constexpr expectation when_it_is_overtaken[] = {
+    {timeout, hedge, "7 at 4 s, 2 calls |  | 1 hedge"},
+    {retry, hedge, "7 at 4 s, 2 calls | 1 charge | 1 hedge"},
+    {breaker, hedge, "7 at 4 s, 2 calls |  | 1 hedge"},
+    {limiter, hedge, "7 at 4 s, 2 calls | 1 token | 1 hedge"},
+    {bulkhead, hedge, "7 at 4 s, 2 calls |  | 1 hedge"},
+    {throttle, hedge, "7 at 4 s, 2 calls |  | 1 hedge"},
+    {fallback, hedge, "7 at 4 s, 2 calls |  | 1 hedge"},
+    {adaptive, hedge, "7 at 4 s, 2 calls |  | 1 hedge"},
+    {chaos, hedge, "7 at 4.25 s, 2 calls | 1 injection | 1 hedge"},
+
+    {hedge, timeout, "7 at 4 s, 2 calls | 1 hedge | "},
+    {hedge, retry, "7 at 4 s, 2 calls | 1 hedge | "},
+    {hedge, breaker, "7 at 4 s, 2 calls | 1 hedge | "},
+    {hedge, limiter, "7 at 4 s, 2 calls | 1 hedge | 2 tokens"},
+    {hedge, bulkhead, "5 at 20 s, 1 call | 1 hedge | "},
+    {hedge, throttle, "7 at 4 s, 2 calls | 1 hedge | "},
+    {hedge, fallback, "7 at 4 s, 2 calls | 1 hedge | "},
+    {hedge, hedge, "7 at 4 s, 3 calls | 1 hedge | 1 hedge"},
+    {hedge, adaptive, "7 at 4 s, 2 calls | 1 hedge | "},
+    {hedge, chaos, "7 at 4.25 s, 2 calls | 1 hedge | 2 injections"},
+};
+
 constexpr expectation when_it_hangs[] = {
     {timeout, timeout, "timed out at 10 s, 1 call |  | "},
     {timeout, retry, "timed out at 10 s, 1 call |  | "},
@@ -859,6 +882,7 @@ TEST(Composition, CountsAFailureForEachAttemptInsideAndForTheCallOutside) {
   check(scenario::fails, when_it_fails);
 }
 TEST(Composition, ComesThroughAFailureWhereThereIsARetry) { check(scenario::fails_once, when_it_fails_once); }
+TEST(Composition, TakesTheHedgeThatIsFaster) { check(scenario::is_overtaken, when_it_is_overtaken); }
 TEST(Composition, CountsATimeoutInsideAndNotOneOutside) { check(scenario::hangs, when_it_hangs); }
 TEST(Composition, LeavesNothingCountedWhenTheCallerGivesUp) {
   check(scenario::gives_up, when_the_caller_gives_up);

@@ -112,14 +112,16 @@ std::string in_line(world& w, kind around, kind inside) {
 }  // namespace
 
 const char* name_of(scenario s) {
-  constexpr const char* names[scenarios] = {"succeeds",      "fails",         "fails_once",
-                                            "hangs",         "gives_up",      "quits_line",
-                                            "inner_refuses", "outer_refuses", "little_time"};
+  constexpr const char* names[scenarios] = {"succeeds",     "fails",         "fails_once",
+                                            "is_overtaken", "hangs",         "gives_up",
+                                            "quits_line",   "inner_refuses", "outer_refuses",
+                                            "little_time"};
   return names[static_cast<std::size_t>(s)];
 }
 
 bool applies(scenario s, kind around, kind inside) {
   if (s == scenario::hangs) return around == kind::timeout || inside == kind::timeout;
+  if (s == scenario::is_overtaken) return around == kind::hedge || inside == kind::hedge;
   if (s == scenario::quits_line) return waits(inside);
   if (s == scenario::inner_refuses) return refuses_at_will(inside);
   if (s == scenario::outer_refuses) return refuses_at_will(around);
@@ -136,6 +138,9 @@ std::string play(scenario s, world& w, kind around, kind inside) {
       break;
     case scenario::fails_once:
       w.op.fails(1s).returns(7, 1s);
+      break;
+    case scenario::is_overtaken:
+      w.op.returns(5, 20s).returns(7, 1s);
       break;
     case scenario::hangs:
       w.op.hangs();
