@@ -45,10 +45,7 @@ class basic_circuit_breaker {
   class permit {
    public:
     permit(permit&& other) noexcept
-        : breaker_(std::exchange(other.breaker_, nullptr)),
-          generation_(other.generation_),
-          started_(other.started_),
-          retry_after_(other.retry_after_) {}
+        : breaker_(std::exchange(other.breaker_, nullptr)), generation_(other.generation_), time_(other.time_) {}
     permit& operator=(permit&&) = delete;
     ~permit() {
       if (breaker_ != nullptr) settle(verdict::ignored);
@@ -56,18 +53,17 @@ class basic_circuit_breaker {
 
     explicit operator bool() const { return breaker_ != nullptr; }
     // If refused: how long until a probe may be let in, if that is known.
-    std::optional<duration> retry_after() const { return retry_after_; }
+    std::optional<duration> retry_after() const {
+      if (generation_ != refused || time_ == unknown) return std::nullopt;
+      return time_.time_since_epoch();
+    }
 
     // Whether success() would be the same as doing nothing.
     [[gnu::always_inline]] bool success_changes_nothing() const {
       return breaker_ == nullptr || breaker_->state_.success_changes_nothing(generation_);
     }
     [[gnu::always_inline]] void success() {
-      if (success_changes_nothing()) {
-        breaker_ = nullptr;
-      } else {
-        settle(verdict::success);
-      }
+      if (!settle_for_nothing()) settle(verdict::success);
     }
     void failure() { settle(verdict::failure); }
     // Settling again, or settling what was refused, does nothing. A failure may ask us to stay away for so long.
@@ -81,17 +77,25 @@ class basic_circuit_breaker {
       auto* breaker = std::exchange(breaker_, nullptr);
       if (breaker == nullptr) return;
       if (v == verdict::success && breaker->state_.success_changes_nothing(generation_)) return;
-      breaker->state_.settle({generation_, v, started_, now(), retry_after}, change);
+      breaker->state_.settle({generation_, v, time_, now(), retry_after}, change);
       breaker->state_.deliver();
     }
+    // A success, if it changes nothing. False if it would, and is still to be settled.
+    [[gnu::always_inline]] bool settle_for_nothing() {
+      if (!success_changes_nothing()) return false;
+      breaker_ = nullptr;
+      return true;
+    }
     permit(basic_circuit_breaker* breaker, std::uint64_t generation, core::instant started)
-        : breaker_(breaker), generation_(generation), started_(started) {}
-    explicit permit(std::optional<duration> retry_after) : retry_after_(retry_after) {}
+        : breaker_(breaker), generation_(generation), time_(started) {}
+    explicit permit(std::optional<duration> retry_after)
+        : breaker_(nullptr), generation_(refused), time_(retry_after ? core::instant(*retry_after) : unknown) {}
 
-    basic_circuit_breaker* breaker_ = nullptr;
-    std::uint64_t generation_ = 0;
-    core::instant started_ = unknown;
-    std::optional<duration> retry_after_;
+    // Every call has one in its frame: three words.
+    static constexpr std::uint64_t refused = core::breaker_machine::no_generation - 1;
+    basic_circuit_breaker* breaker_;
+    std::uint64_t generation_;
+    core::instant time_;  // when it was let in, if that matters; since the epoch, how long to stay away, if refused
   };
 
   // Throws: std::invalid_argument naming the option, its value and its range.
@@ -227,7 +231,8 @@ awaitable<awaited_t<F, Args...>> basic_circuit_breaker<Clock>::call(F fn, Args..
     result.fail(std::current_exception());
   }
   if (detail::is_plain_success(result, state_.classify())) {
-    p.success();
+    if (p.settle_for_nothing()) co_return result.take();  // nor is there anything to tell of
+    p.settle(verdict::success);
   } else {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
