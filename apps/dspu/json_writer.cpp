@@ -85,7 +85,7 @@ void json_writer::key(std::string_view name) {
   char* end = text.data();
   if (needs_comma_) *end++ = ',';
   *end++ = '"';
-  end = std::copy_n(name.data(), std::min(name.size(), longest_key), end);
+  end = std::ranges::copy(name.substr(0, longest_key), end).out;
   *end++ = '"';
   *end++ = ':';
   out_.append(text.data(), end);
