@@ -6,6 +6,7 @@
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/timeout.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 #include <ranges>

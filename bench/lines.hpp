@@ -6,6 +6,7 @@
 #include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/async_result.hpp>
 
+#include <algorithm>
 #include <memory>
 
 namespace dspu::bench::floors {

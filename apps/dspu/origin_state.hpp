@@ -10,6 +10,7 @@
 #include "dspu/pacer.hpp"
 #include "dspu/wait_ledger.hpp"
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,8 @@
 // Who waits, who is next, when, and who waits in vain. All of it needs the lock.
 #include "limiter_session.hpp"
 
+#include <algorithm>
+
 namespace dspu::aio::detail {
 
 namespace {

@@ -4,6 +4,7 @@
 #include "dspu/core/check.hpp"
 #include "limiter_session.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace dspu::aio::detail {

@@ -1,5 +1,6 @@
 #include "dspu/core/breaker_machine.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
@@ -142,6 +143,8 @@ void breaker_machine::reconfigure(const breaker_options& options) {
   const instant by_new = std::max(add_saturating(opened_at_, break_time()), named_until_);
   open_until_ = std::min(open_until_, by_new);
 }
+
+std::int64_t breaker_machine::failures_seen() const { return std::max(failures_, window_.counts().failures); }
 
 std::int64_t breaker_machine::places() const {
   const std::int64_t most = options_.most_probes();

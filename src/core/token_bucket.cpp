@@ -2,6 +2,7 @@
 
 #include "dspu/core/check.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace dspu::core {

@@ -3,6 +3,7 @@
 #include "dspu/parse.hpp"
 #include "fuzz/claim.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>

@@ -5,6 +5,7 @@
 #include "dspu/testing/simulator.hpp"
 #include "traces/replay.hpp"
 
+#include <algorithm>
 #include <ranges>
 #include <stdexcept>
 

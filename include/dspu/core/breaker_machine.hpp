@@ -26,7 +26,6 @@
 #include "dspu/core/probe_places.hpp"
 #include "dspu/core/verdict.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -109,7 +108,7 @@ class breaker_machine {
   std::optional<instant> last_failure_time() const { return last_failure_; }
   instant open_until() const { return open_until_; }  // meaningful while open
   // The failures that count: consecutive ones, or those in the window if they are more.
-  std::int64_t failures_seen() const { return std::max(failures_, window_.counts().failures); }
+  std::int64_t failures_seen() const;
   // Whether a success changes anything while it is closed.
   bool notes_successes() const { return failures_ > 0 || window_; }
   // Whether it decides as a new one would, whatever comes: closed, and nothing counted. last_failure_time() and the

@@ -18,7 +18,6 @@
 
 #include "dspu/core/duration.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -42,7 +41,8 @@ class token_bucket {
   // How many units `tokens` are; at least one. Requires: 0 < tokens <= capacity().
   units units_of(double tokens) const {
     if (tokens == 1) return one_;
-    return std::max<units>(1, static_cast<units>(tokens * scale_ + 0.5));
+    const auto wanted = static_cast<units>(tokens * scale_ + 0.5);
+    return wanted < 1 ? 1 : wanted;
   }
 
   // The level after taking n at `now`, or nothing if there are too few. A bucket that was full starts anew.
@@ -52,7 +52,7 @@ class token_bucket {
   // The same in place, for those who count instructions. False: too few, and the level is as it was.
   bool try_take(level& l, units n, instant now) const {
     const units made_now = made(now);
-    const level next = std::max(l, made_now) + n;
+    const level next = (l < made_now ? made_now : l) + n;
     if (next > made_now + capacity_units_) return false;
     l = next;
     return true;
@@ -62,7 +62,8 @@ class token_bucket {
   // made, so that waking late loses no rate, however small the capacity. At most `slack` units are set aside so.
   std::optional<level> take_queued(level l, units n, instant now, units slack) const {
     const units made_now = made(now);
-    const level next = std::max(l, made_now - slack) + n;
+    const level kept_back = made_now - slack;
+    const level next = (l < kept_back ? kept_back : l) + n;
     if (next > made_now + capacity_units_) return std::nullopt;
     return next;
   }
@@ -84,7 +85,7 @@ class token_bucket {
   // Units made from the start until `now`: floor(elapsed · numerator / denominator), exactly.
   units made(instant now) const {
     const std::int64_t since = (now - start_).count();
-    const auto elapsed = static_cast<std::uint64_t>(std::clamp<std::int64_t>(since, 0, horizon_));
+    const auto elapsed = static_cast<std::uint64_t>(since < 0 ? 0 : since < horizon_ ? since : horizon_);
     // factor = ceil(2^122 · numerator / denominator); the error of rounding up, below elapsed / 2^122, cannot reach
     // the next multiple of 1 / denominator, since elapsed < 2^61 and denominator <= 2^60.
     const auto low = static_cast<unsigned __int128>(elapsed) * factor_low_;

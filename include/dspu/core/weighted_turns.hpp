@@ -10,8 +10,8 @@
 // w₂ the others'. Pure; one user at a time.
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace dspu::core {
 
@@ -21,7 +21,9 @@ class weighted_turns {
   static constexpr std::array<int, classes> weights{1, 4, 16};
 
   // Class `c` has somebody waiting again.
-  void join(int c) { pass(c) = std::max(pass(c), served_at_); }
+  void join(int c) {
+    if (pass(c) < served_at_) pass(c) = served_at_;
+  }
 
   // Bit c of `waiting`: somebody of class c waits. Requires: waiting is not 0.
   int next(unsigned waiting) const {
@@ -35,8 +37,8 @@ class weighted_turns {
   // Tokens count in 2^-20ths: at least one.
   void serve(int c, double tokens) {
     served_at_ = pass(c);
-    const auto parts = std::max<__int128>(1, static_cast<__int128>(tokens * 0x1p20 + 0.5));
-    pass(c) += parts * (weights.back() / weights[static_cast<std::size_t>(c)]);
+    const auto parts = static_cast<__int128>(tokens * 0x1p20 + 0.5);
+    pass(c) += (parts < 1 ? 1 : parts) * (weights.back() / weights[static_cast<std::size_t>(c)]);
   }
 
  private:

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <atomic>
-#include <forward_list>
+#include <list>
 #include <mutex>
 #include <utility>
 
@@ -34,7 +34,7 @@ class live {
   }
 
   std::mutex mutex_;
-  std::forward_list<T> all_;
+  std::list<T> all_;
   std::atomic<const T*> current_{nullptr};
 };
 
