@@ -84,8 +84,10 @@ class token_bucket {
 
   // Units made from the start until `now`: floor(elapsed · numerator / denominator), exactly.
   units made(instant now) const {
-    const std::int64_t since = (now - start_).count();
-    const auto elapsed = static_cast<std::uint64_t>(since < 0 ? 0 : since < horizon_ ? since : horizon_);
+    std::int64_t since = (now - start_).count();
+    if (since < 0) since = 0;
+    if (since > horizon_) since = horizon_;
+    const auto elapsed = static_cast<std::uint64_t>(since);
     // factor = ceil(2^122 · numerator / denominator); the error of rounding up, below elapsed / 2^122, cannot reach
     // the next multiple of 1 / denominator, since elapsed < 2^61 and denominator <= 2^60.
     const auto low = static_cast<unsigned __int128>(elapsed) * factor_low_;
