@@ -6,7 +6,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/beast/http/error.hpp>
 
-#include <algorithm>
 #include <optional>
 
 namespace dspu::app {
@@ -47,9 +46,7 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
   error_code write_error;
   asio::const_buffer head = asio::buffer(request.head), body = asio::buffer(request.body);
   written_ = stream_.write_now(head, body, write_error);
-  if (!write_error && written_ < head.size() + body.size()) {
-    body += written_ - std::min(written_, head.size());
-    head += written_;
+  if (!write_error && head.size() + body.size() > 0) {
     written_ += co_await stream_.write(head, body, write_error);
     throw_if_cancelled(cancel);
   }

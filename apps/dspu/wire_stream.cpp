@@ -28,11 +28,13 @@ asio::awaitable<std::size_t> wire_stream::read_some(asio::mutable_buffer into, e
   return socket_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
 }
 
-std::size_t wire_stream::write_now(asio::const_buffer head, asio::const_buffer body, error_code& ec) {
+std::size_t wire_stream::write_now(asio::const_buffer& head, asio::const_buffer& body, error_code& ec) {
   ec = {};
   if (tls_) return 0;
   const std::size_t written = socket_.write_some(std::array{head, body}, ec);
   if (ec == asio::error::would_block || ec == asio::error::try_again) ec = {};
+  body += written - std::min(written, head.size());
+  head += written;
   return written;
 }
 
@@ -47,8 +49,8 @@ asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::c
     co_return written;
   }
   const std::size_t at_once = write_now(head, body, ec);
-  if (ec || at_once == head.size() + body.size()) co_return at_once;
-  const std::array rest{head + at_once, body + (at_once - std::min(at_once, head.size()))};
+  if (ec || head.size() + body.size() == 0) co_return at_once;
+  const std::array rest{head, body};
   co_return at_once + co_await asio::async_write(socket_, rest, asio::redirect_error(asio::use_awaitable, ec));
 }
 

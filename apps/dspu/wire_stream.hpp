@@ -38,8 +38,9 @@ class wire_stream {
                                                 boost::system::error_code& ec);
 
   // Writes what the socket takes at once of `head` and then of `body`, which over TCP is nearly always all: that saves a
-  // coroutine and a trip through the event loop. Over TLS, nothing. Returns how many bytes.
-  std::size_t write_now(boost::asio::const_buffer head, boost::asio::const_buffer body,
+  // coroutine and a trip through the event loop. Over TLS, nothing. Leaves in them what is still to be written; returns
+  // how many bytes were.
+  std::size_t write_now(boost::asio::const_buffer& head, boost::asio::const_buffer& body,
                         boost::system::error_code& ec);
 
   // Writes all of `head` and then of `body`.
