@@ -31,17 +31,17 @@ void connection_pool::give_back(const std::string& key, std::unique_ptr<connecti
                                 clock::time_point now) {
   drop_expired(now);
   if (limits_.per_key == 0 || limits_.total == 0) return;
-  const auto found = by_key_.find(key);
-  if (found != by_key_.end() && found->second.size() >= limits_.per_key) drop_oldest_of(key);
-  if (by_age_.size() >= limits_.total) drop_oldest();
   if (by_key_.size() >= keys_to_sweep_at_) forget_unused_keys();
+  auto& positions = by_key_[key];
+  if (positions.size() >= limits_.per_key) drop_oldest_of(key);
+  if (by_age_.size() >= limits_.total) drop_oldest();
   if (unused_.empty()) unused_.emplace_back();
   const position place = unused_.begin();
   place->key = key;
   place->stream = std::move(c);
   place->since = now;
   by_age_.splice(by_age_.end(), unused_, place);
-  by_key_[key].push_back(place);
+  positions.push_back(place);
 }
 
 void connection_pool::put_aside(position which) {
