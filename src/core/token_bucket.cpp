@@ -56,7 +56,7 @@ token_bucket::token_bucket(const token_bucket_options& options, instant start)
   one_ = units{1} << fraction_bits;
   capacity_units_ = std::max<units>(1, std::llround(capacity_ * scale_));
   const double most = (level_limit - 2 * capacity_ * scale_) / (per_ns * scale_);
-  horizon_ = static_cast<std::int64_t>(std::min(longest_horizon, most));
+  horizon_ = static_cast<std::uint64_t>(std::min(longest_horizon, most));
 
   // numerator / denominator = rate · scale / per, with as many bits of the rate as fit.
   int extra = 0;
@@ -73,6 +73,10 @@ token_bucket::token_bucket(const token_bucket_options& options, instant start)
   factor_high_ = static_cast<std::uint64_t>(factor >> 64);
 }
 
+std::uint64_t token_bucket::outside(std::uint64_t elapsed) const {
+  return static_cast<std::int64_t>(elapsed) < 0 ? 0 : horizon_;
+}
+
 instant token_bucket::ready_at(level l, __int128 n) const {
   const __int128 missing = l + n - capacity_units_;
   if (missing <= 0) return start_;
@@ -80,7 +84,7 @@ instant token_bucket::ready_at(level l, __int128 n) const {
   const auto a = static_cast<wide>(missing) * static_cast<std::uint64_t>(denominator_);
   const auto b = static_cast<std::uint64_t>(numerator_);
   const wide elapsed = (a + b - 1) / b;
-  if (elapsed > static_cast<wide>(horizon_)) return instant::max();
+  if (elapsed > horizon_) return instant::max();
   return add_saturating(start_, duration{static_cast<std::int64_t>(elapsed)});
 }
 

@@ -23,6 +23,13 @@ TEST(TokenBucket, StartsFullAndRefusesOneMore) {
   EXPECT_DOUBLE_EQ(bucket.available(level, start), 0);
 }
 
+// Who was told another capacity may still ask; a bucket that has been idle for long must not give more than it holds.
+TEST(TokenBucket, NeverGivesMoreThanItsCapacity) {
+  const token_bucket bucket({.rate = 10, .capacity = 20}, start);
+  EXPECT_FALSE(bucket.take(0, bucket.units_of(20) + 1, start + 1h));
+  EXPECT_TRUE(bucket.take(0, bucket.units_of(20), start + 1h));
+}
+
 TEST(TokenBucket, TakesItsCapacityFromTheRate) {
   EXPECT_DOUBLE_EQ(token_bucket({.rate = 7.5}, start).capacity(), 7.5);
 }

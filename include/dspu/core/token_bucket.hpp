@@ -51,10 +51,10 @@ class token_bucket {
   }
   // The same in place, for those who count instructions. False: too few, and the level is as it was.
   bool try_take(level& l, units n, instant now) const {
+    const units least = l + n - capacity_units_;  // known before the time is
     const units made_now = made(now);
-    const level next = (l < made_now ? made_now : l) + n;
-    if (next > made_now + capacity_units_) return false;
-    l = next;
+    if (made_now < least || n > capacity_units_) return false;
+    l = (l < made_now ? made_now : l) + n;
     return true;
   }
 
@@ -84,22 +84,26 @@ class token_bucket {
 
   // Units made from the start until `now`: floor(elapsed · numerator / denominator), exactly.
   units made(instant now) const {
-    std::int64_t since = (now - start_).count();
-    if (since < 0) since = 0;
-    if (since > horizon_) since = horizon_;
-    const auto elapsed = static_cast<std::uint64_t>(since);
+    auto elapsed = static_cast<std::uint64_t>((now - start_).count());
+    if (elapsed > horizon_) [[unlikely]] elapsed = outside(elapsed);
     // factor = ceil(2^122 · numerator / denominator); the error of rounding up, below elapsed / 2^122, cannot reach
     // the next multiple of 1 / denominator, since elapsed < 2^61 and denominator <= 2^60.
-    const auto low = static_cast<unsigned __int128>(elapsed) * factor_low_;
-    const auto high = static_cast<unsigned __int128>(elapsed) * factor_high_ + (low >> 64);
-    return static_cast<units>(high >> (122 - 64));
+    // The product's words by hand: GCC 12 takes a sum of 128 bits through memory.
+    const auto low = static_cast<std::uint64_t>(static_cast<unsigned __int128>(elapsed) * factor_low_ >> 64);
+    const auto high = static_cast<unsigned __int128>(elapsed) * factor_high_;
+    const auto middle = static_cast<std::uint64_t>(high) + low;
+    const auto upper = static_cast<std::uint64_t>(high >> 64) + (middle < low ? 1 : 0);
+    return static_cast<units>((upper << (128 - 122)) + (middle >> (122 - 64)));
   }
 
  private:
+  // What counts as elapsed of a time before the start, which is below 0, or after the horizon.
+  std::uint64_t outside(std::uint64_t elapsed) const;
+
   std::uint64_t factor_low_;
   std::uint64_t factor_high_;
   instant start_;
-  std::int64_t horizon_;  // ns after the start at which making ends
+  std::uint64_t horizon_;  // ns after the start at which making ends
   units capacity_units_;
   double scale_;  // units per token: a power of two
   units one_;     // the same as an integer
