@@ -110,7 +110,8 @@ std::int64_t tsc_line::renewed(std::uint64_t tick, std::int64_t reference, bool 
   if (ahead > tolerance) return fall_back(reference);
   const auto begin = std::max(floor_, reference);
   // Flatter by what it is ahead, so that it meets the reference at its end.
-  const auto flattened = measured - scaled(measured, (std::max<std::int64_t>(ahead, 0) << 32) / line_length);
+  const auto slack = static_cast<__int128>(measured) * std::max<std::int64_t>(ahead, 0) / line_length;
+  const auto flattened = measured - static_cast<std::int64_t>(slack);
   draw(tick, static_cast<std::int64_t>((static_cast<__int128>(line_length) << 32) / measured), begin, flattened);
   return begin;
 }

@@ -56,7 +56,8 @@ class tsc_line {
     const auto slope = slope_.load(std::memory_order_acquire);
     const bool whole = (before & 1) == 0 && sequence_.load(std::memory_order_relaxed) == before;
     const auto since = static_cast<std::int64_t>(tick - from);
-    if (whole && since < length && since > -early) return value + scaled(since > 0 ? since : 0, slope);
+    if (whole && since >= 0 && since < length) return value + scaled(since, slope);
+    if (whole && since < 0 && since > -early) return value;
 
     // A pair of readings between which this thread was interrupted is no good.
     auto read = reference();
@@ -77,8 +78,9 @@ class tsc_line {
 
   static constexpr std::uint64_t widest_pair = 1 << 14;  // ticks, some 5 µs
 
+  // Of at most a line's ticks, so that 64 bits hold the product: a second's nanoseconds, times 2^32.
   static std::int64_t scaled(std::int64_t ticks, std::int64_t slope) {
-    return static_cast<std::int64_t>(static_cast<__int128>(ticks) * slope >> 32);
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(ticks) * static_cast<std::uint64_t>(slope) >> 32);
   }
   std::int64_t renewed(std::uint64_t tick, std::int64_t reference, bool close);
   void draw(std::uint64_t from, std::int64_t length, std::int64_t value, std::int64_t slope);
