@@ -1,5 +1,6 @@
 #include "dspu/aio/detail/pool_call.hpp"
 
+#include "dspu/aio/detail/pool_load.hpp"
 #include "dspu/aio/detail/running.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -12,7 +13,7 @@
 
 namespace dspu::aio::detail {
 
-// What the pool holds of a call. If the pool destroys it unrun, the caller gets to know.
+// What an executor that is not a thread_pool's holds of a call. If it destroys it unrun, the caller gets to know.
 struct pool_call::ticket {
   std::shared_ptr<pool_call> call;
 
@@ -24,19 +25,7 @@ struct pool_call::ticket {
   }
   void operator()() {
     const auto c = std::move(call);
-    if (c->claim()) c->run(c->load_.get());
-  }
-};
-
-// All that the call held of the caller's context, on its way there.
-struct pool_call::resumption {
-  caller_handler handler;
-  asio::any_io_executor work;
-
-  void operator()() {
-    auto slot = asio::get_associated_cancellation_slot(handler);
-    if (slot.is_connected()) slot.clear();
-    handler();
+    if (c->claim()) c->run(nullptr);
   }
 };
 
@@ -57,6 +46,7 @@ void pool_call::start(caller_handler handler, asio::any_io_executor pool) {
     enqueue(pool);
   } catch (...) {
     if (!claim()) return;
+    if (load_) load_->remove(*this);
     drop();
     fail(std::current_exception());
     resume_caller(false);
@@ -66,13 +56,14 @@ void pool_call::start(caller_handler handler, asio::any_io_executor pool) {
 void pool_call::enqueue(const asio::any_io_executor& pool) {
   blocked_scope::before_queueing_on(pool);
   load_ = pool_load::of(pool);
-  const auto self = std::static_pointer_cast<pool_call>(shared_from_this());
-  if (load_) load_->push(self);
-  asio::post(pool, ticket(self));
+  if (load_) {
+    load_->push(*this);
+  } else {
+    asio::post(pool, ticket(std::static_pointer_cast<pool_call>(shared_from_this())));
+  }
 }
 
 void pool_call::run(pool_load* pool) {
-  if (pool != nullptr) pool->remove(*this);
   {
     const pool_thread_scope scope(pool);
     invoke();
@@ -81,24 +72,24 @@ void pool_call::run(pool_load* pool) {
 }
 
 void pool_call::abandon() {
-  if (load_) load_->remove(*this);
   drop();
   resume_caller(true);
 }
 
 // True for the one who does it.
 bool pool_call::resume_caller(bool aborted) {
-  const bool first = while_linked([&] {
-    unlink();
+  return while_linked([&] {
     aborted_ = aborted;
-    // A copy that does not count as work: nothing of ours may keep the context, once the resumption is posted.
-    const auto ex = asio::prefer(caller_, asio::execution::outstanding_work.untracked);
-    resumption r{std::move(*handler_), std::move(caller_)};
-    handler_.reset();
-    asio::post(ex, std::move(r));
+    come_back_on(asio::prefer(caller_, asio::execution::outstanding_work.untracked));
   });
-  if (first) work_.reset();
-  return first;
+}
+
+void pool_call::back() {
+  auto handler = std::move(*handler_);
+  let_go();  // the coroutine may destroy the call, or the context
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (slot.is_connected()) slot.clear();
+  handler();
 }
 
 void pool_call::cancel() {
@@ -117,10 +108,14 @@ void pool_call::forsake() {
 }
 
 void pool_call::context_gone() {
+  let_go();
+  forsake();
+}
+
+void pool_call::let_go() {
   handler_.reset();
   caller_ = {};
   work_.reset();
-  forsake();
 }
 
 }  // namespace dspu::aio::detail

@@ -1,12 +1,12 @@
 #include "dspu/aio/detail/pool_load.hpp"
 
 #include "dspu/aio/detail/pool_call.hpp"
-#include "dspu/aio/detail/running.hpp"
+#include "dspu/aio/detail/remembered_service.hpp"
 
-#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
-#include <iterator>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -14,34 +14,29 @@ namespace dspu::aio::detail {
 
 namespace {
 
+// How long a runner goes on. Far above what it takes to queue, far below what a function that blocks takes.
+constexpr std::chrono::microseconds turn{50};
+
 thread_local pool_load* pool_of_this_thread = nullptr;
 thread_local blocked_scope* innermost_scope = nullptr;
 
-class load_service final : public asio::execution_context::service {
+class load_service final : public remembered_service {
  public:
   static inline asio::execution_context::id id;
 
-  explicit load_service(asio::execution_context& pool) : service(pool) {}
+  explicit load_service(asio::execution_context& context)
+      : remembered_service(context),
+        load(std::make_shared<pool_load>(static_cast<asio::thread_pool&>(context))) {}
 
-  std::shared_ptr<pool_load> load(std::size_t threads) {
-    const std::lock_guard lock(mutex_);
-    if (!load_) load_ = std::make_shared<pool_load>(context(), threads);
-    return load_;
-  }
+  const std::shared_ptr<pool_load> load;
 
  private:
-  void shutdown() override {
-    if (load_) load_->shut_down();
-  }
-
-  std::mutex mutex_;
-  std::shared_ptr<pool_load> load_;
+  void shutdown() override { load->shut_down(); }
 };
 
 template <class Executor>
 std::shared_ptr<pool_load> load_of(const Executor* ex) {
-  if (ex == nullptr) return nullptr;
-  return asio::use_service<load_service>(ex->context()).load(asio::query(*ex, asio::execution::occupancy));
+  return ex != nullptr ? service_of<load_service>(ex->context()).load : nullptr;
 }
 
 // thread_pool's executors are of two types: as they come, and tracking work.
@@ -50,42 +45,92 @@ using tracking_executor = std::decay_t<decltype(asio::require(std::declval<asio:
 
 }  // namespace
 
+pool_load::pool_load(asio::thread_pool& pool)
+    : pool_(pool), stopped_(pool), threads_(asio::query(pool.get_executor(), asio::execution::occupancy)) {}
+
 std::shared_ptr<pool_load> pool_load::of(const asio::any_io_executor& ex) {
   if (auto plain = load_of(ex.target<asio::thread_pool::executor_type>())) return plain;
   return load_of(ex.target<tracking_executor>());
 }
 
-void pool_load::push(std::shared_ptr<pool_call> call) {
-  const std::lock_guard lock(mutex_);
-  auto& c = *call;
-  if (idle_.empty()) idle_.emplace_front();
-  idle_.front() = std::move(call);
-  queue_.splice(queue_.end(), idle_, idle_.begin());
-  c.place_ = std::prev(queue_.end());
-  c.queued_ = true;
+struct pool_load::runner {
+  std::shared_ptr<pool_load> load;
+  void operator()() { load->run_queued(); }
+};
+
+void pool_load::push(pool_call& call) {
+  bool send = false;
+  bool closed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    closed = closed_;
+    if (!closed) {
+      append(call);
+      send = runner_wanted();
+    }
+  }
+  if (send) send_runner();
+  if (closed && call.claim()) call.abandon();
+}
+
+void pool_load::append(pool_call& call) {
+  call.previous_ = last_;
+  call.next_ = nullptr;
+  (last_ != nullptr ? last_->next_ : first_) = &call;
+  last_ = &call;
+  call.queued_ = true;
   try {
     add_spare_if_needed();
   } catch (...) {
-    take_out(c.place_);
+    take_out(call);
     throw;
   }
 }
 
 void pool_load::remove(pool_call& call) {
-  std::shared_ptr<pool_call> released;  // destroyed after the lock
   const std::lock_guard lock(mutex_);
-  if (call.queued_) released = take_out(call.place_);
+  if (call.queued_) take_out(call);
 }
 
-std::shared_ptr<pool_call> pool_load::take_out(calls::iterator place) {
-  auto call = std::move(*place);
-  call->queued_ = false;
-  if (idle_.size() < most_idle) {
-    idle_.splice(idle_.begin(), queue_, place);
-  } else {
-    queue_.erase(place);
-  }
+void pool_load::take_out(pool_call& call) {
+  (call.previous_ != nullptr ? call.previous_->next_ : first_) = call.next_;
+  (call.next_ != nullptr ? call.next_->previous_ : last_) = call.previous_;
+  call.queued_ = false;
+}
+
+std::shared_ptr<pool_call> pool_load::take_first() {
+  auto call = std::static_pointer_cast<pool_call>(first_->shared_from_this());
+  take_out(*call);
   return call;
+}
+
+// True for the one who is to send it.
+bool pool_load::runner_wanted() { return first_ != nullptr && !std::exchange(runner_waits_, true); }
+
+void pool_load::send_runner() { asio::post(pool_, runner{shared_from_this()}); }
+
+void pool_load::run(std::shared_ptr<pool_call> call) {
+  if (call->claim()) call->run(this);
+}
+
+// Gives other handlers of the pool their turn after a while.
+void pool_load::run_queued() {
+  using clock = std::chrono::steady_clock;
+  const auto end = clock::now() + turn;
+  std::unique_lock lock(mutex_);
+  runner_waits_ = false;
+  for (bool in_turn = true; in_turn && first_ != nullptr;) {
+    auto call = take_first();
+    const bool send = runner_wanted();
+    lock.unlock();
+    if (send) send_runner();
+    run(std::move(call));
+    in_turn = clock::now() < end && !stopped_.is_set();
+    lock.lock();
+  }
+  const bool send = runner_wanted();
+  lock.unlock();
+  if (send) send_runner();
 }
 
 void pool_load::block() {
@@ -105,7 +150,7 @@ void pool_load::unblock() {
 }
 
 void pool_load::add_spare_if_needed() {
-  if (queue_.empty() || threads_ + spares_.size() > blocked_) return;
+  if (first_ == nullptr || threads_ + spares_.size() > blocked_) return;
   if (spares_.size() >= max_spares) {
     throw std::logic_error("sync_to_async: functions nested too deep: all " + std::to_string(blocked_) +
                            " threads of the pool are blocked in run_async; co_await there instead of blocking");
@@ -115,11 +160,10 @@ void pool_load::add_spare_if_needed() {
 
 void pool_load::run_spare() {
   std::unique_lock lock(mutex_);
-  while (!queue_.empty() && threads_ + spares_.size() <= blocked_ + 1) {
-    auto call = take_out(queue_.begin());
+  while (first_ != nullptr && threads_ + spares_.size() <= blocked_ + 1) {
+    auto call = take_first();
     lock.unlock();
-    if (call->claim()) call->run(this);
-    call.reset();
+    run(std::move(call));
     lock.lock();
   }
   for (auto& t : retired_) t.join();  // they hold no lock any more and are about to end
@@ -131,10 +175,14 @@ void pool_load::run_spare() {
 }
 
 void pool_load::abort_if_stopped() {
-  if (!is_stopped(pool_)) return;
+  if (!stopped_.is_set()) return;
   std::unique_lock lock(mutex_);
-  while (!queue_.empty()) {
-    auto call = take_out(queue_.begin());
+  abort_queued(lock);
+}
+
+void pool_load::abort_queued(std::unique_lock<std::mutex>& lock) {
+  while (first_ != nullptr) {
+    auto call = take_first();
     lock.unlock();
     if (call->claim()) call->abandon();
     call.reset();
@@ -144,6 +192,8 @@ void pool_load::abort_if_stopped() {
 
 void pool_load::shut_down() {
   std::unique_lock lock(mutex_);
+  closed_ = true;
+  abort_queued(lock);
   spare_retired_.wait(lock, [this] { return spares_.empty(); });
   for (auto& t : retired_) t.join();
   retired_.clear();

@@ -23,9 +23,10 @@ bool runs_here(const asio::any_io_executor& ex) {
   return scheduler != nullptr && scheduler->can_dispatch();
 }
 
-bool is_stopped(asio::execution_context& context) {
-  const auto* const scheduler = scheduler_of(context);
-  return scheduler != nullptr && scheduler->stopped();
-}
+bool is_stopped(asio::execution_context& context) { return stop_flag(context).is_set(); }
+
+stop_flag::stop_flag(asio::execution_context& context) : scheduler_(scheduler_of(context)) {}
+
+bool stop_flag::is_set() const { return scheduler_ != nullptr && scheduler_->stopped(); }
 
 }  // namespace dspu::aio::detail

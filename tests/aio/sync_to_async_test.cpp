@@ -1,5 +1,6 @@
 #include "dspu/aio/sync_to_async.hpp"
 
+#include "dspu/aio/detail/pool_load.hpp"
 #include "dspu/aio/run_async.hpp"
 #include "dspu/testing/simulator.hpp"
 #include "support/task.hpp"
@@ -8,11 +9,13 @@
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <memory>
 #include <semaphore>
 #include <thread>
+#include <vector>
 
 namespace dspu::aio {
 namespace {
@@ -289,6 +292,88 @@ TEST(SyncToAsyncThreads, IsCancelledAndCompletedAtTheSameTime) {
     ended += t.succeeded() || t.aborted();
   }
   EXPECT_EQ(ended, 500);
+}
+
+// All have their results before the loop looks.
+struct SyncToAsyncArrivals : ::testing::Test {
+  asio::thread_pool pool{2};
+  asio::io_context context;
+
+  template <class Completion>
+  void start(int n, const Completion& completion) {
+    for (int i = 0; i < n; ++i) asio::co_spawn(context, sync_to_async(pool, [i] { return i; }), completion);
+    for (int i = 0; i < n; ++i) context.poll_one();
+    pool.join();
+  }
+};
+
+TEST_F(SyncToAsyncArrivals, ComeBackInTurn) {
+  std::vector<int> results;
+  start(50, [&](std::exception_ptr, int i) { results.push_back(i); });
+  EXPECT_TRUE(results.empty());
+  context.run();
+  std::ranges::sort(results);
+  EXPECT_EQ(results.size(), 50U);
+  EXPECT_EQ(results.back(), 49);
+}
+
+TEST_F(SyncToAsyncArrivals, AreNotLostWhenAnotherThrows) {
+  start(5, [](std::exception_ptr, int i) { throw i; });
+  int thrown = 0;
+  for (bool ended = false; !ended;) {
+    try {
+      context.run();
+      ended = true;
+    } catch (int) {
+      ++thrown;
+    }
+  }
+  EXPECT_EQ(thrown, 5);
+}
+
+TEST(SyncToAsyncThreads, AreDestroyedWithTheContextThatTheyHaveComeBackTo) {
+  asio::thread_pool pool{2};
+  const auto held = std::make_shared<int>();
+  {
+    asio::io_context context;
+    const auto body = [](asio::thread_pool& p, std::shared_ptr<int> h) -> awaitable<void> {
+      auto keep = [h] {};
+      co_await sync_to_async(p, std::move(keep));
+      ADD_FAILURE() << "resumed by a context that does not run";
+    };
+    for (int i = 0; i < 5; ++i) asio::co_spawn(context, body(pool, held), asio::detached);
+    asio::co_spawn(asio::make_strand(context), body(pool, held), asio::detached);
+    for (int i = 0; i < 6; ++i) context.poll_one();
+    pool.join();
+  }
+  EXPECT_EQ(held.use_count(), 1);
+}
+
+// Functions that each take a pool's thread for longer than a turn.
+TEST(SyncToAsyncThreads, LeavesOtherHandlersOfThePoolTheirTurn) {
+  asio::thread_pool pool{1};
+  asio::io_context context{1};
+  stuck_function first;
+  std::atomic<int> calls = 0;
+  int calls_before = -1;
+  const auto slow = [&] {
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < 100us) {
+    }
+    ++calls;
+  };
+  asio::co_spawn(context, call_on(pool, first.make()), asio::detached);
+  context.poll();
+  first.entered.acquire();
+  for (int i = 0; i < 10; ++i) asio::co_spawn(context, call_on(pool, slow), asio::detached);
+  context.poll();
+  asio::post(pool, [&] { calls_before = calls; });
+  first.let_go.release();
+  context.run();
+  pool.join();
+  EXPECT_EQ(calls, 10);
+  EXPECT_LE(calls_before, 3);
+  EXPECT_GE(calls_before, 0);
 }
 
 TEST(SyncToAsyncThreads, ServesCallersOnAPool) {

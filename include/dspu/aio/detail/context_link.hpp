@@ -3,19 +3,22 @@
 // A pool's thread that finishes a function, or a thread blocked until a coroutine ends, must reach a context that its
 // owner may destroy at any time. Such an object links itself to the context while it holds anything of it (executors,
 // handlers). Whoever unlinks it owns what it holds: one of the threads, inside while_linked(), during which the context
-// cannot go away; or the context's shutdown, through context_gone().
+// cannot go away; the context itself, which the link has come back to (returning_link); or the context's shutdown,
+// through context_gone().
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
 
 #include <boost/asio/execution_context.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 
 namespace dspu::aio::detail {
 
 class context_links;
+class returning_link;
 
 class context_link : public std::enable_shared_from_this<context_link> {
  public:
@@ -47,12 +50,33 @@ class context_link : public std::enable_shared_from_this<context_link> {
 
  private:
   friend class context_links;
+  friend class returning_link;
 
   std::shared_ptr<context_links> links_;
-  std::mutex* mutex_ = nullptr;  // of links_
+  std::mutex* mutex_ = nullptr;  // of links_; guards the rest
   context_link* next_ = nullptr;
   context_link* previous_ = nullptr;
   bool linked_ = false;
+};
+
+// A link that comes back to its context. Those who come back to an io_context in one turn of it share the way: waking a
+// loop costs far more than all else here.
+class returning_link : public context_link {
+ protected:
+  // Only inside while_linked(): unlinks. `ex` is of the context, and runs back(), unless context_gone() is called first.
+  void come_back_on(const asio::any_io_executor& ex);
+
+  virtual void back() = 0;
+
+ private:
+  friend class context_links;
+  struct passage;
+  struct common_passage;
+  template <class T>
+  struct passage_memory;
+
+  returning_link* behind_ = nullptr;  // who comes back next to the same loop
+  alignas(std::max_align_t) std::byte memory_[64];  // of its handler there
 };
 
 }  // namespace dspu::aio::detail

@@ -2,13 +2,12 @@
 //
 // The two sides share it and part at different times. The coroutine is resumed once: when the function has ended, when
 // the coroutine is cancelled, or when the pool drops the function unrun; its context's shutdown destroys it instead.
-// Whoever unlinks the call from the coroutine's context (context_link) does this. The function is called at most once,
-// by whoever claims it.
+// Whoever has the call come back to the coroutine's context (context_link) does this. The function is called at most
+// once, by whoever claims it.
 #pragma once
 
 #include "dspu/aio/detail/context_link.hpp"
 #include "dspu/aio/detail/external_work.hpp"
-#include "dspu/aio/detail/pool_load.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
 
 #include <boost/asio/async_result.hpp>
@@ -17,7 +16,6 @@
 #include <atomic>
 #include <concepts>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -26,7 +24,9 @@
 
 namespace dspu::aio::detail {
 
-class pool_call : public context_link {
+class pool_load;
+
+class pool_call : public returning_link {
  public:
   // An operation void(): queues the function on `pool` and completes on the coroutine's executor.
   auto queue_on(asio::any_io_executor pool) {
@@ -50,7 +50,6 @@ class pool_call : public context_link {
  private:
   friend class pool_load;
   struct ticket;
-  struct resumption;
   struct initiate {
     pool_call* self;
     void operator()(caller_handler handler, asio::any_io_executor pool) const {
@@ -66,18 +65,21 @@ class pool_call : public context_link {
   void start(caller_handler handler, asio::any_io_executor pool);
   void enqueue(const asio::any_io_executor& pool);
   bool resume_caller(bool aborted);
+  void back() override;
   void cancel();
   void forsake();
   void context_gone() override;
+  void let_go();
 
   std::atomic<bool> claimed_{false};
   bool aborted_ = false;
   std::optional<caller_handler> handler_;
   asio::any_io_executor caller_;
-  std::optional<external_work_guard> work_;  // until the caller's resumption is posted
+  std::optional<external_work_guard> work_;  // these three until the coroutine goes on
 
   std::shared_ptr<pool_load> load_;
-  std::list<std::shared_ptr<pool_call>>::iterator place_;  // these two are load_'s
+  pool_call* next_ = nullptr;  // these three are load_'s
+  pool_call* previous_ = nullptr;
   bool queued_ = false;
 };
 

@@ -1,4 +1,8 @@
-// Keeps a thread pool going while its threads are blocked in run_async.
+// What is queued on a thread pool, and what keeps the pool going while its threads are blocked in run_async.
+//
+// Calls queue here; on the pool there are only runners, each of which runs what is queued for a while. One of them waits
+// on the pool whenever a call waits here, and is followed by the next when it begins, until all threads run or nothing is
+// left: so a stream of short functions costs the pool a handler now and then instead of one each.
 //
 // A function on a pool may block in run_async, whose coroutine may want another function run on the same pool. If all
 // threads are blocked so, nobody would ever run it. Hence each pool counts its blocked threads, and when none is left
@@ -7,6 +11,9 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/running.hpp"
+
+#include <boost/asio/thread_pool.hpp>
 
 #include <condition_variable>
 #include <cstddef>
@@ -27,11 +34,11 @@ class pool_load : public std::enable_shared_from_this<pool_load> {
   // The load of the thread_pool behind an executor; null if it is no such, a strand on one included.
   static std::shared_ptr<pool_load> of(const asio::any_io_executor& ex);
 
-  explicit pool_load(asio::execution_context& pool, std::size_t threads) : pool_(pool), threads_(threads) {}
+  explicit pool_load(asio::thread_pool& pool);
 
-  // `call` waits for a thread. Throws: std::logic_error when nested too deep; std::system_error if there is no thread.
-  void push(std::shared_ptr<pool_call> call);
-  // It does not any more.
+  // `call` waits for a thread; a pool that is gone abandons it. Until it is run or abandoned, who lets go of it removes it.
+  // Throws: std::logic_error when nested too deep; std::system_error if there is no thread.
+  void push(pool_call& call);
   void remove(pool_call& call);
 
   // A thread of this pool blocks, or is back. block() throws like push().
@@ -41,24 +48,33 @@ class pool_load : public std::enable_shared_from_this<pool_load> {
   // Aborts what is queued on a pool that was stopped: a thread blocked for it would keep the pool from being joined.
   void abort_if_stopped();
 
-  // The pool is gone: joins the spares.
+  // The pool is going: aborts what is queued, joins the spares.
   void shut_down();
 
  private:
-  using calls = std::list<std::shared_ptr<pool_call>>;
-  static constexpr std::size_t most_idle = 1024;
+  struct runner;
 
   // All of these need the lock.
   void add_spare_if_needed();
-  std::shared_ptr<pool_call> take_out(calls::iterator place);
+  bool runner_wanted();
+  void append(pool_call& call);
+  void take_out(pool_call& call);
+  std::shared_ptr<pool_call> take_first();
+  void abort_queued(std::unique_lock<std::mutex>& lock);
 
+  void run(std::shared_ptr<pool_call> call);
+  void send_runner();
+  void run_queued();
   void run_spare();
 
-  asio::execution_context& pool_;
+  asio::thread_pool& pool_;
+  const stop_flag stopped_;
   const std::size_t threads_;
   std::mutex mutex_;
-  calls queue_;
-  calls idle_;  // places for those to come
+  pool_call* first_ = nullptr;
+  pool_call* last_ = nullptr;
+  bool runner_waits_ = false;  // on the pool
+  bool closed_ = false;
   std::list<std::thread> spares_;
   std::list<std::thread> retired_;  // done, to be joined
   std::condition_variable spare_retired_;

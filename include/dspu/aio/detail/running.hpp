@@ -18,6 +18,16 @@ bool runs_here(const asio::any_io_executor& ex);
 
 bool is_stopped(asio::execution_context& context);
 
+// The same for those who ask often.
+class stop_flag {
+ public:
+  explicit stop_flag(asio::execution_context& context);
+  bool is_set() const;
+
+ private:
+  const asio::detail::scheduler* scheduler_;  // null if the context has none
+};
+
 }  // namespace dspu::aio::detail
 
 namespace dspu::aio {
