@@ -115,8 +115,7 @@ class completion_state {
     }
     if (!f.all_ended()) {
       const auto cancellation = co_await asio::this_coro::cancellation_state;
-      if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());
-      auto joined = f.join();
+      auto joined = f.join(cancellation.cancelled());
       co_await std::move(joined);
     }
   }

@@ -47,8 +47,11 @@ class family final : private lane::sequel {
   bool all_ended() const { return shares_.load(std::memory_order_acquire) == 1; }
 
   // An operation void() that completes when all children have ended, on the parent's executor. Await it unless
-  // all_ended(), exactly once; after it, no child may be started.
-  auto join() { return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, true}, asio::deferred); }
+  // all_ended(), exactly once; after it, no child may be started. The parent's cancellation reaches the children: that
+  // which is to come, and what has come `already`.
+  auto join(asio::cancellation_type_t already = asio::cancellation_type::none) {
+    return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, true, already}, asio::deferred);
+  }
 
   // The same, but the parent's cancellation does not reach the children.
   auto join_uncancelled() {
@@ -75,7 +78,9 @@ class family final : private lane::sequel {
   struct initiate_join {
     family* self;
     bool cancels;  // the parent's cancellation reaches the children
+    asio::cancellation_type_t already = asio::cancellation_type::none;
     void operator()(parent_handler handler) const {
+      if (already != asio::cancellation_type::none) self->cancel_all(already);
       auto slot = asio::get_associated_cancellation_slot(handler);
       if (cancels && slot.is_connected()) {
         slot.assign([f = self](asio::cancellation_type_t type) { f->cancel_all(type); });

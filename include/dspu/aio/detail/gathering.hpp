@@ -203,8 +203,7 @@ awaitable<typename Sink::result_type> gather_all(Source source, std::int64_t lim
   }
   if (!f.all_ended()) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());
-    auto joined = f.join();
+    auto joined = f.join(cancellation.cancelled());
     co_await std::move(joined);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
