@@ -2,18 +2,18 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/system_executor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace dspu::aio::detail {
 
 struct gate::initiate_wait {
-  std::shared_ptr<gate> self;
+  gate* self;
+  own_wait* wait;
   template <class Handler>
   void operator()(Handler&& handler) const {
-    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, wait_request{}, std::forward<Handler>(handler),
-                                                           asio::system_executor{}));
+    using waiting = handler_waiter<std::decay_t<Handler>>;
+    self->wait(waiting::make(self->shared_from_this(), *wait, std::forward<Handler>(handler)));
   }
 };
 
@@ -56,7 +56,9 @@ awaitable<void> gate::pass(std::shared_ptr<gate> self) {
   if (cancellation.cancelled() != asio::cancellation_type::none) {
     throw boost::system::system_error(asio::error::operation_aborted);
   }
-  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self}, asio::deferred);
+  own_wait wait(wait_request{});
+  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self.get(), &wait},
+                                                                                 asio::deferred);
   co_await std::move(waiting);
 }
 

@@ -113,6 +113,19 @@ std::optional<wait_refusal> limiter_state::refusal(const wait_request& request) 
   return no;
 }
 
+template <class Condition>
+void limiter_state::go_on_if(const Condition& condition, const asio::execution_context* here) {
+  waiter_list due;
+  refusals refused;
+  {
+    const session with_lock(*this);
+    if (const auto at = now(); condition(at)) go_on(at, due, refused);
+  }
+  // First those who are posted: whoever is called may destroy a context, which waits for them.
+  refused.complete();
+  due.complete(error_code{}, here);
+}
+
 void limiter_state::wait(waiter_ptr w, bool new_here) {
   waiter_list done;
   waiter_list due;
@@ -131,14 +144,7 @@ void limiter_state::wait(waiter_ptr w, bool new_here) {
 }
 
 void limiter_state::resumed() {
-  waiter_list due;
-  refusals refused;
-  {
-    const session with_lock(*this);
-    if (const auto at = now(); overdue(at)) go_on(at, due, refused);
-  }
-  refused.complete();
-  due.complete(error_code{});
+  go_on_if([this](instant at) { return overdue(at); }, nullptr);
 }
 
 // Whether the loop is too busy to wake us: then those due are let go by whoever comes by, or their tokens would be lost. No
@@ -254,16 +260,7 @@ void limiter_state::go_on(instant at, waiter_list& due, refusals& refused) {
 }
 
 void limiter_state::wake(std::uint64_t plan_number, const asio::execution_context& here) {
-  waiter_list due;
-  refusals refused;
-  {
-    const session with_lock(*this);
-    if (plan_number != plan_) return;
-    go_on(now(), due, refused);
-  }
-  // First those who are posted: whoever is called may destroy a context, which waits for them.
-  refused.complete();
-  due.complete(error_code{}, &here);
+  go_on_if([&](instant) { return plan_number == plan_; }, &here);
 }
 
 // Does what changes the plans of all, with the lock; those whom it leaves no hope are told without it.

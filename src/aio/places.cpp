@@ -4,18 +4,18 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/system_executor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace dspu::aio::detail {
 
 struct places::initiate_wait {
-  std::shared_ptr<places> self;
+  places* self;
+  own_wait* wait;
   template <class Handler>
   void operator()(Handler&& handler) const {
-    self->wait(handler_waiter<std::decay_t<Handler>>::make(self, wait_request{.amount = 1}, std::forward<Handler>(handler),
-                                                           asio::system_executor{}));
+    using waiting = handler_waiter<std::decay_t<Handler>>;
+    self->wait(waiting::make(self->shared_from_this(), *wait, std::forward<Handler>(handler)));
   }
 };
 
@@ -62,7 +62,9 @@ awaitable<void> places::wait_for_place(std::shared_ptr<places> self) {
   if (cancellation.cancelled() != asio::cancellation_type::none) {
     throw boost::system::system_error(asio::error::operation_aborted);
   }
-  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self}, asio::deferred);
+  own_wait wait(wait_request{.amount = 1});
+  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self.get(), &wait},
+                                                                                 asio::deferred);
   bool full = false;
   try {
     co_await std::move(waiting);

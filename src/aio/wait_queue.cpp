@@ -98,7 +98,7 @@ waiter_list::waiter_list(waiter_list&& other) noexcept {
   other.head_.unlink();
 }
 
-waiter_list::~waiter_list() {
+void waiter_list::discard_all() {
   while (!empty()) {
     const waiter_passage passage(front());
     pop_front();
@@ -111,7 +111,7 @@ waiter_ptr waiter_list::pop_front() {
   return waiter_ptr{&w};
 }
 
-void waiter_list::complete(error_code ec, const asio::execution_context* here) {
+void waiter_list::complete_all(error_code ec, const asio::execution_context* here) {
   waiter_list called;
   while (!empty()) {
     const waiter& w = front();

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -137,6 +138,23 @@ TEST_F(Allocations, AreNoneInEachPolicyByItself) {
   EXPECT_EQ(of(pipe(places)), floor);
   EXPECT_EQ(of(pipe(polite)), floor);
   EXPECT_EQ(of(pipe(timeout(1s))), floor);
+}
+
+// What so many coroutines of one context allocate to be suspended in `wait`.
+template <class Wait>
+std::int64_t allocations_to_suspend(int n, const Wait& wait) {
+  asio::io_context context(one_thread);
+  for (int i = 0; i < n; ++i) asio::co_spawn(context, wait(), asio::detached);
+  const auto before = test::allocations().calls;
+  context.poll();
+  return test::allocations().calls - before;
+}
+
+TEST_F(Allocations, AreTheirFramesAloneForThoseWhoWait) {
+  rate_limiter empty{{.rate = 1e-3, .capacity = 1.0}};
+  EXPECT_TRUE(empty.try_acquire());
+  const auto wait = [&]() -> awaitable<void> { co_await empty.acquire(); };
+  EXPECT_EQ(allocations_to_suspend(128, wait) - allocations_to_suspend(64, wait), 64);
 }
 
 TEST_F(Allocations, AreNoneToLookUpAKey) {

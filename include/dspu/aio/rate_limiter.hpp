@@ -37,26 +37,21 @@ class limiter_stage;
 
 struct initiate_acquire {
   std::shared_ptr<limiter_state> state;
-  bool new_here;
   template <class Handler>
   void operator()(Handler&& handler, const wait_request& request) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    state->wait(waiting::make(state, request, std::forward<Handler>(handler), asio::system_executor{}),
-                new_here);
+    state->wait(waiting::make(state, request, std::forward<Handler>(handler), asio::system_executor{}), true);
   }
 };
 
-// A coroutine's own wait without bounds. Small: it lies in the frame of each who waits, twice.
-struct initiate_wait {
-  static constexpr int line_of_default = static_cast<int>(acquire_options{}.priority);
+// Small: it lies in the frame of each who waits, twice.
+struct initiate_own_wait {
   limiter_state* state;
-  double n;
+  own_wait* wait;
   template <class Handler>
   void operator()(Handler&& handler) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    state->wait(waiting::make(state->shared_from_this(), {.amount = n, .line = line_of_default}, std::forward<Handler>(handler),
-                              asio::system_executor{}),
-                false);
+    state->wait(waiting::make(state->shared_from_this(), *wait, std::forward<Handler>(handler)), false);
   }
 };
 
@@ -83,8 +78,9 @@ class basic_rate_limiter {
     if (state_->try_take(n, now(), true)) co_return;
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) detail::throw_aborted();
+    detail::own_wait wait(request_of(n, unbounded));
     auto waiting = asio::async_initiate<const asio::deferred_t&, void(std::exception_ptr)>(
-        detail::initiate_wait{state_.get(), n}, asio::deferred);
+        detail::initiate_own_wait{state_.get(), &wait}, asio::deferred);
     co_await std::move(waiting);
   }
   // The same within bounds. A deadline that has passed is refused even where the tokens are there.
@@ -105,7 +101,8 @@ class basic_rate_limiter {
   }
   template <class Token>
   auto async_acquire(double n, const acquire_options& options, Token&& token) {
-    return initiate(request_of(state_->checked(n), options), true, std::forward<Token>(token));
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_}, token,
+                                                         request_of(state_->checked(n), options));
   }
 
   // Takes n tokens if they are there and nobody waits. Never suspends, writes nothing if it fails (unless it
@@ -193,25 +190,20 @@ class basic_rate_limiter {
     return (at <= deadline || state_->shadow) && state_->try_take(n, at, true, deadline);
   }
 
-  template <class Token>
-  auto initiate(const detail::wait_request& request, bool new_here, Token&& token) {
-    return asio::async_initiate<Token, void(error_code)>(detail::initiate_acquire{state_, new_here}, token,
-                                                         request);
-  }
-
   awaitable<void> wait_for(double n, acquire_options options) {
     const auto state = state_;
-    auto request = request_of(n, options);
-    if (request.bounded()) {
-      if (const auto no = state->refusal(request)) throw deadline_error(no->needed, no->remaining);
+    detail::own_wait wait(request_of(n, options));
+    if (wait.request.bounded()) {
+      if (const auto no = state->refusal(wait.request)) throw deadline_error(no->needed, no->remaining);
     }
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       detail::throw_aborted();
     }
     detail::wait_refusal no;
-    request.refusal = &no;
-    auto waiting = initiate(request, false, asio::deferred);
+    wait.request.refusal = &no;
+    auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(
+        detail::initiate_own_wait{state.get(), &wait}, asio::deferred);
     try {
       co_await std::move(waiting);
     } catch (const boost::system::system_error& e) {

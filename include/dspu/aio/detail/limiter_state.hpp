@@ -145,6 +145,8 @@ class limiter_state : public wait_queue {
   class session;
 
   bool take_with_lock(double n, instant now, bool waits, instant deadline);
+  template <class Condition>
+  void go_on_if(const Condition& condition, const asio::execution_context* here);
   template <class Change>
   void change(const Change& apply);
 

@@ -1,10 +1,11 @@
-// The line in which suspended operations wait: FIFO, intrusive, unlinked in O(1), the same for every policy. It has a few
-// classes, each a line of its own; who uses one only uses the default.
+// The line in which suspended operations wait: FIFO, intrusive, unlinked in O(1), the same for every policy. It has a
+// few classes, each a line of its own; who uses one only uses the default.
 //
-// A waiter is one allocation that holds the completion handler, for an error_code or for an exception_ptr. Three may want to end its wait: the policy (granted),
-// its cancellation slot (aborted), and the shutdown of its execution context (destroyed, never called). Whoever unlinks
-// it under the queue's lock owns it from then on. It is completed by a function posted to its own executor, so that
-// handler, slot and memory are only ever touched there.
+// A waiter holds the completion handler, for an error_code or for an exception_ptr, in one allocation or in the frame
+// of the coroutine that waits. Three may want to end its wait: the policy (granted), its cancellation slot (aborted),
+// and the shutdown of its execution context (destroyed, never called). Whoever unlinks it under the queue's lock owns it
+// from then on. It is completed by a function posted to its own executor, so that handler, slot and memory are only ever
+// touched there.
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
@@ -125,7 +126,9 @@ class waiter_list {
   waiter_list() = default;
   waiter_list(waiter_list&& other) noexcept;
   waiter_list& operator=(waiter_list&&) = delete;
-  ~waiter_list();
+  ~waiter_list() {
+    if (!empty()) discard_all();
+  }
 
   bool empty() const { return !head_.linked(); }
   void push_back(waiter& w) { w.queue_links::link_before(head_); }
@@ -133,9 +136,13 @@ class waiter_list {
 
   // Completes all, by post: neighbours of one loop by one function. But those whose executor is the loop `here`, in a
   // handler of which we are, are called.
-  void complete(error_code ec, const asio::execution_context* here = nullptr);
+  void complete(error_code ec, const asio::execution_context* here = nullptr) {
+    if (!empty()) complete_all(ec, here);
+  }
 
  private:
+  void discard_all();
+  void complete_all(error_code ec, const asio::execution_context* here);
   waiter& front() { return waiter::in_queue(head_.next); }
   void post_front(error_code ec);
   void post_neighbours(error_code ec);
@@ -216,6 +223,14 @@ struct waiter_cancellation {
   }
 };
 
+// A coroutine's wait, in its frame: what it waits for, and room for the waiter.
+struct own_wait {
+  explicit own_wait(const wait_request& r) : request(r) {}
+
+  wait_request request;
+  alignas(std::max_align_t) std::byte room[192];
+};
+
 template <class Handler>
 class handler_waiter final : public waiter {
  public:
@@ -225,10 +240,13 @@ class handler_waiter final : public waiter {
     const asio::any_io_executor ex = asio::get_associated_executor(handler, fallback);
     auto allocator = rebind(handler);
     auto* place = allocator.allocate(1);
-    auto* made = new (place) handler_waiter(std::move(queue), request, std::move(handler), ex);
-    const auto slot = asio::get_associated_cancellation_slot(made->handler_);
-    if (slot.is_connected()) slot_of(made->handler_).template emplace<waiter_cancellation>(made);
-    return waiter_ptr{made};
+    return begin(new (place) handler_waiter(std::move(queue), request, std::move(handler), ex, false));
+  }
+  // For the handler of a coroutine that awaits it.
+  static waiter_ptr make(std::shared_ptr<wait_queue> queue, own_wait& own, Handler&& handler) {
+    static_assert(sizeof(handler_waiter) <= sizeof own.room && alignof(handler_waiter) <= alignof(std::max_align_t));
+    const asio::any_io_executor ex = asio::get_associated_executor(handler);
+    return begin(new (own.room) handler_waiter(std::move(queue), own.request, std::move(handler), ex, true));
   }
 
  private:
@@ -236,8 +254,14 @@ class handler_waiter final : public waiter {
   using allocator_type = typename std::allocator_traits<base_allocator>::template rebind_alloc<handler_waiter>;
 
   handler_waiter(std::shared_ptr<wait_queue> queue, const wait_request& request, Handler&& handler,
-                 const asio::any_io_executor& ex)
-      : waiter(std::move(queue), request, ex), handler_(std::move(handler)) {}
+                 const asio::any_io_executor& ex, bool in_frame)
+      : waiter(std::move(queue), request, ex), handler_(std::move(handler)), in_frame_(in_frame) {}
+
+  static waiter_ptr begin(handler_waiter* made) {
+    auto slot = slot_of(made->handler_);
+    if (slot.is_connected()) slot.template emplace<waiter_cancellation>(made);
+    return waiter_ptr{made};
+  }
 
   static allocator_type rebind(const Handler& handler) {
     return allocator_type{asio::get_associated_allocator(handler, asio::recycling_allocator<void>{})};
@@ -263,13 +287,14 @@ class handler_waiter final : public waiter {
 
   Handler release() {
     Handler handler(std::move(handler_));
-    auto allocator = rebind(handler);
+    const bool in_frame = in_frame_;
     this->~handler_waiter();
-    allocator.deallocate(this, 1);
+    if (!in_frame) rebind(handler).deallocate(this, 1);
     return handler;
   }
 
   Handler handler_;
+  const bool in_frame_;
 };
 
 }  // namespace dspu::aio::detail
