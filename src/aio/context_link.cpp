@@ -86,10 +86,12 @@ class link_service final : public remembered_service {
 // Requires: unlinked, or never linked; an object that holds handlers or executors is kept alive until it lets go.
 context_link::~context_link() = default;
 
-void context_link::link(asio::execution_context& context) {
+bool context_link::link(asio::execution_context& context) {
   links_ = service_of<link_service>(context).links;
   mutex_ = &links_->mutex;
-  if (!links_->add(*this)) context_gone();
+  if (links_->add(*this)) return true;
+  context_gone();
+  return false;
 }
 
 void context_link::unlink() { links_->remove(*this); }
@@ -143,7 +145,10 @@ struct returning_link::common_passage {
     lock.unlock();
     if (l == nullptr) return;
     passage first(*l);
-    for (auto* next = l->behind_; next != nullptr;) asio::defer(loop, passage(*std::exchange(next, next->behind_)));
+    for (auto* next = l->behind_; next != nullptr;) {
+      passage p(*std::exchange(next, next->behind_));
+      asio::defer(loop, std::move(p));
+    }
     first();
   }
 };

@@ -41,7 +41,7 @@ void pool_call::start(caller_handler handler, asio::any_io_executor pool) {
   handler_.emplace(std::move(handler));
   caller_ = asio::prefer(caller, asio::execution::outstanding_work.tracked);
   work_.emplace();
-  link(context_of(caller));
+  if (!link(context_of(caller))) return;
   try {
     enqueue(pool);
   } catch (...) {

@@ -9,10 +9,11 @@
 // rethrown there, and the caller goes on on its own executor. A function that takes a std::stop_token before its
 // arguments is given one, which is fired when the caller is cancelled, or destroyed with its context.
 //
-// Calls queue when all threads of the pool are busy. A function may block in run_async, whose coroutine may use the
-// same pool: when all its threads are blocked so, spare threads run what is queued (at most 256; then std::logic_error).
-// Executors other than a thread_pool's cannot be helped like this: a function queued, from inside run_async, on the
-// very thread that is blocked in it fails with std::logic_error.
+// Calls queue when all threads of the pool are busy. A thread runs them for 50 us at a time before other handlers of the
+// pool get their turn. A function may block in run_async, whose coroutine may use the same pool: when all its threads
+// are blocked so, spare threads run what is queued (at most 256; then std::logic_error). Executors other than a
+// thread_pool's cannot be helped like this: a function queued, from inside run_async, on the very thread that is blocked
+// in it fails with std::logic_error.
 //
 // Thread-safety: from any coroutine on any executor. The caller's context may be destroyed at any time. A pool that is
 // destroyed drops what is queued on it, and those who wait for that get operation_aborted.

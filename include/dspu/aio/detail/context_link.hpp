@@ -29,8 +29,8 @@ class context_link : public std::enable_shared_from_this<context_link> {
   context_link() = default;
   virtual ~context_link();
 
-  // Once, while the context certainly exists. If it is shutting down already, context_gone() follows inside.
-  void link(asio::execution_context& context);
+  // Once, while the context certainly exists. False if it is shutting down already: then context_gone() was called.
+  bool link(asio::execution_context& context);
 
   // Runs `use`, which must be short and throw nothing, unless unlinked. Returns whether it did.
   template <class F>
@@ -63,7 +63,7 @@ class context_link : public std::enable_shared_from_this<context_link> {
 // loop costs far more than all else here.
 class returning_link : public context_link {
  protected:
-  // Only inside while_linked(): unlinks. `ex` is of the context, and runs back(), unless context_gone() is called first.
+  // Only inside while_linked(): unlinks. `ex` is of the context, and runs back(), unless context_gone() comes first.
   void come_back_on(const asio::any_io_executor& ex);
 
   virtual void back() = 0;

@@ -1,8 +1,8 @@
 // What is queued on a thread pool, and what keeps the pool going while its threads are blocked in run_async.
 //
-// Calls queue here; on the pool there are only runners, each of which runs what is queued for a while. One of them waits
-// on the pool whenever a call waits here, and is followed by the next when it begins, until all threads run or nothing is
-// left: so a stream of short functions costs the pool a handler now and then instead of one each.
+// Calls queue here; on the pool there are only runners, each of which runs what is queued for a while. One of them
+// waits on the pool whenever a call waits here, and is followed by the next when it begins, until all threads run or
+// nothing is left: so a stream of short functions costs the pool a handler now and then instead of one each.
 //
 // A function on a pool may block in run_async, whose coroutine may want another function run on the same pool. If all
 // threads are blocked so, nobody would ever run it. Hence each pool counts its blocked threads, and when none is left
@@ -36,7 +36,7 @@ class pool_load : public std::enable_shared_from_this<pool_load> {
 
   explicit pool_load(asio::thread_pool& pool);
 
-  // `call` waits for a thread; a pool that is gone abandons it. Until it is run or abandoned, who lets go of it removes it.
+  // `call` waits for a thread; a pool that is gone abandons it. Who lets go of it before it is run removes it first.
   // Throws: std::logic_error when nested too deep; std::system_error if there is no thread.
   void push(pool_call& call);
   void remove(pool_call& call);
