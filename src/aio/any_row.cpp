@@ -148,7 +148,7 @@ awaitable<any_result> run_segment(std::shared_ptr<const any_row> row, std::size_
                                   call_context context, Operation operation) {
   if (from == to) return run_alone<any_result>(std::move(context), std::move(operation));
   std::tuple<any_held> held(any_held(std::move(row), from, to));
-  return drive<any_result>(std::move(held), run(std::move(context)), std::move(operation));
+  return drive<any_result>(std::move(held), std::move(context), std::move(operation));
 }
 
 }  // namespace

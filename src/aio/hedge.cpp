@@ -60,14 +60,15 @@ hedging::hedging(hedge_state& state, const call_context& context, family& f)
     : state_(state),
       terms_(state.terms_at(context.clock())),
       family_(f),
-      run_(context, nullptr),
+      context_(context),
+      run_(context_),
       machine_(terms_.rules->plan, terms_.delay),
       began_(now()) {
-  run_.context.hedge = 0;
+  context_.hedge = 0;
   if (auto* const budget = terms_.rules->options.budget) {
     own_budget_ = true;
     budget->deposit(began_);
-    run_.context.budget = budget;
+    context_.budget = budget;
   }
 }
 
@@ -116,7 +117,7 @@ void hedging::begin(std::int64_t number) {
     return;
   }
   machine_.started(now());
-  auto context = run_.context;
+  auto context = context_;
   context.hedge = number;
   try {
     start(number, std::move(context));
@@ -129,14 +130,14 @@ void hedging::begin(std::int64_t number) {
 }
 
 bool hedging::fits(core::instant start) const {
-  return start != core::instant::max() && core::add_saturating(start, terms_.fastest) < run_.context.deadline;
+  return start != core::instant::max() && core::add_saturating(start, terms_.fastest) < context_.deadline;
 }
 
 bool hedging::may_hedge(std::int64_t number) {
   const auto& options = terms_.rules->options;
   const auto t = now();
   if (family_.cancelled() || !fits(t)) return false;
-  auto* const budget = run_.context.budget;
+  auto* const budget = context_.budget;
   if (!options.shadow && budget != nullptr && !budget->try_withdraw(t)) return false;
   state_.count_hedge();
   run_.tell(options.shadow ? event_kind::shadowed : event_kind::hedged, "hedge",
@@ -144,7 +145,7 @@ bool hedging::may_hedge(std::int64_t number) {
             {{"hedge", static_cast<double>(number)},
              {"delay", in_seconds(terms_.delay)},
              {"seconds", in_seconds(t - newest_->began)}},
-            run_.context.last_error);
+            context_.last_error);
   return !options.shadow;
 }
 
@@ -167,11 +168,11 @@ void hedging::ended(attempt& a, ending e) {
       e.fail(std::current_exception());
       v = verdict::ignored;
     }
-    if (own_budget_) run_.context.budget->record(v, now());
+    if (own_budget_) context_.budget->record(v, now());
   }
   machine_.finished(a.number, v != verdict::failure);
   if (v == verdict::failure && !cut) {
-    run_.context.last_error = e.error();
+    context_.last_error = e.error();
     first_failed_ = first_failed_ || a.number == 0;
   }
   if (v == verdict::success && a.number == 0 && terms_.rules->options.quantile)

@@ -285,7 +285,7 @@ auto run_through(std::shared_ptr<const any_row> row, call_context context, F fn,
     }
   }
   std::tuple<any_held> held(any_held(std::move(row)));
-  return drive<T>(std::move(held), run(std::move(context)), std::move(fn), std::move(args)...);
+  return drive<T>(std::move(held), std::move(context), std::move(fn), std::move(args)...);
 }
 
 }  // namespace dspu::aio::detail

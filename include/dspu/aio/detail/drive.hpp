@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -182,8 +183,36 @@ inline bool is_cut(const run& r, const asio::cancellation_state& callers) {
   return is_cancelled(callers) || r.interrupted != run::nobody;
 }
 
+// The clock of the first stage that has one.
+template <class Stage, class... Rest>
+auto first_clock() {
+  if constexpr (!std::is_void_v<typename Stage::clock_type>) {
+    return std::type_identity<typename Stage::clock_type>{};
+  } else if constexpr (sizeof...(Rest) > 0) {
+    return first_clock<Rest...>();
+  } else {
+    return std::type_identity<std::chrono::steady_clock>{};
+  }
+}
+
+template <class... Held>
+inline constexpr auto clock_of = clock_reading<typename decltype(first_clock<stage_type<Held>...>())::type>;
+
+// What a call is given by the one that it is in, if it is in one. A context made anew is made where it stays: copied on
+// its way into the coroutine's frame, the copy would wait for the stores that made it.
+using given_context = std::optional<call_context>;
+
+template <class... Held>
+call_context& given_or_new(given_context& given) {
+  if (!given) given.emplace();
+  given->clock = clock_of<Held...>;
+  return *given;
+}
+
 template <class T, class... Held, class F, class... Args>
-awaitable<T> drive(std::tuple<Held...> stages, run r, F fn, Args... args) {
+awaitable<T> drive(std::tuple<Held...> stages, given_context given, F fn, Args... args) {
+  if (!given) given_or_new<Held...>(given);
+  run r(*given);
   // What can be interrupted is awaited in the scope. Nothing else here suspends.
   constexpr bool interrupts = any_interrupts<Held...>;
   [[maybe_unused]] std::conditional_t<interrupts, cancel_scope, std::monostate> scope;
@@ -298,8 +327,9 @@ awaitable<T> drive(std::tuple<Held...> stages, run r, F fn, Args... args) {
 
 // The operation with no stages around it.
 template <class T, class F, class... Args>
-awaitable<T> run_alone(call_context context, F fn, Args... args) {
-  run r(std::move(context));
+awaitable<T> run_alone(given_context given, F fn, Args... args) {
+  if (!given) given.emplace();
+  run r(*given);
   if constexpr (!is_attempt<F>) fn.counts_in(r);
   const bool tells = is_attempt<F> && r.observed();
   const auto began = tells ? r.context.clock() : core::instant{};
@@ -333,7 +363,7 @@ auto slice(const Tuple& t, std::index_sequence<I...>) {
 }
 
 template <class T, class... Held, class F, class... Args>
-awaitable<T> run_stages(std::tuple<Held...> stages, call_context&& context, F fn, Args... args);
+awaitable<T> run_stages(std::tuple<Held...> stages, given_context&& given, F fn, Args... args);
 
 // The operation inside of a stage that surrounds. Those outside are to know whether it was ever begun.
 template <class F>
@@ -377,7 +407,7 @@ inline constexpr bool is_attempt<surrounded<T, Around, Inner, F, Args...>> = fal
 
 // Runs an operation through all stages: in one coroutine between any two that surround.
 template <class T, class... Held, class F, class... Args>
-awaitable<T> run_stages(std::tuple<Held...> stages, call_context&& context, F fn, Args... args) {
+awaitable<T> run_stages(std::tuple<Held...> stages, given_context&& given, F fn, Args... args) {
   if constexpr (any_surrounds<Held...>) {
     constexpr std::size_t at = first_that_surrounds<Held...>();
     auto outer = slice<0>(stages, std::make_index_sequence<at>{});
@@ -385,11 +415,11 @@ awaitable<T> run_stages(std::tuple<Held...> stages, call_context&& context, F fn
     using around = std::tuple_element_t<at, std::tuple<Held...>>;
     surrounded<T, around, decltype(inner), F, Args...> op{std::get<at>(stages), inner, std::move(fn),
                                                           std::tuple<Args...>(std::move(args)...)};
-    return run_stages<T>(outer, std::move(context), std::move(op));
+    return run_stages<T>(outer, std::move(given), std::move(op));
   } else if constexpr (sizeof...(Held) == 0) {
-    return run_alone<T>(std::move(context), std::move(fn), std::move(args)...);
+    return run_alone<T>(std::move(given), std::move(fn), std::move(args)...);
   } else {
-    return drive<T>(std::move(stages), run(std::move(context)), std::move(fn), std::move(args)...);
+    return drive<T>(std::move(stages), std::move(given), std::move(fn), std::move(args)...);
   }
 }
 
@@ -402,21 +432,6 @@ auto result_through(const std::tuple<Held...>&, F&, Args&...) {
   }
 }
 
-// The clock of the first stage that has one.
-template <class Stage, class... Rest>
-auto first_clock() {
-  if constexpr (!std::is_void_v<typename Stage::clock_type>) {
-    return std::type_identity<typename Stage::clock_type>{};
-  } else if constexpr (sizeof...(Rest) > 0) {
-    return first_clock<Rest...>();
-  } else {
-    return std::type_identity<std::chrono::steady_clock>{};
-  }
-}
-
-template <class... Held>
-inline constexpr auto clock_of = clock_reading<typename decltype(first_clock<stage_type<Held>...>())::type>;
-
 template <class Held, class... Args>
 auto stage_for_call(const Held& held, const Args&... args) {
   if constexpr (stage_type<Held>::looks_at_arguments) {
@@ -428,15 +443,15 @@ auto stage_for_call(const Held& held, const Args&... args) {
 
 // The same, for whatever the operation gives.
 template <class... Held, class F, class... Args>
-auto run_through(std::tuple<Held...> stages, call_context&& context, F fn, Args... args) {
+auto run_through(std::tuple<Held...> stages, given_context&& given, F fn, Args... args) {
   using T = typename decltype(result_through(stages, fn, args...))::type;
   static_assert((stage_type<Held>::template accepts<T> && ...), "a policy in the row is for another type of result");
-  context.clock = clock_of<Held...>;
+  if (given || any_surrounds<Held...>) given_or_new<Held...>(given);  // the clock is that of the whole row
   if constexpr ((stage_type<Held>::looks_at_arguments || ...)) {
     auto for_call = std::apply([&](const Held&... s) { return std::tuple(stage_for_call(s, args...)...); }, stages);
-    return run_stages<T>(std::move(for_call), std::move(context), std::move(fn), std::move(args)...);
+    return run_stages<T>(std::move(for_call), std::move(given), std::move(fn), std::move(args)...);
   } else {
-    return run_stages<T>(std::move(stages), std::move(context), std::move(fn), std::move(args)...);
+    return run_stages<T>(std::move(stages), std::move(given), std::move(fn), std::move(args)...);
   }
 }
 

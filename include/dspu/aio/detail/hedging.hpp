@@ -100,7 +100,7 @@ class hedging {
   std::optional<std::int64_t> chosen() const;
 
  private:
-  core::instant now() const { return run_.context.clock(); }
+  core::instant now() const { return context_.clock(); }
   void begin(std::int64_t number);
   bool may_hedge(std::int64_t number);
   bool fits(core::instant start) const;
@@ -110,7 +110,8 @@ class hedging {
   hedge_state& state_;
   const hedge_state::terms terms_;
   family& family_;
-  run run_;  // for the observer; its context is what attempts get
+  call_context context_;  // what attempts get
+  run run_;               // tells the observer
   core::hedge_machine machine_;
   const core::instant began_;
   attempt* newest_ = nullptr;

@@ -83,11 +83,13 @@ struct call_record {
 
 // What the stages of one call share.
 struct run {
-  explicit run(call_context c, cancel_scope* s = nullptr) : context(std::move(c)), scope(s) {}
+  explicit run(call_context& c) : context(c) {}
+  run(const run&) = delete;
+  run& operator=(const run&) = delete;
 
   static constexpr std::size_t nobody = std::numeric_limits<std::size_t>::max();
 
-  call_context context;
+  call_context& context;
   cancel_scope* scope = nullptr;     // what the driver awaits in, if a stage may cancel that
   std::size_t interrupted = nobody;  // the outermost stage that has cancelled the driver and not yet been left
   bool revive = false;               // that stage has been left: the driver goes on as if it had not been cancelled
