@@ -376,6 +376,22 @@ TEST(SyncToAsyncThreads, LeavesOtherHandlersOfThePoolTheirTurn) {
   EXPECT_GE(calls_before, 0);
 }
 
+TEST(SyncToAsyncThreads, ServesALoopOfSeveralThreads) {
+  asio::thread_pool pool{2};
+  asio::io_context context;
+  std::atomic<int> sum = 0;
+  const auto body = [&]() -> awaitable<void> {
+    const auto one = [] { return 1; };
+    for (int i = 0; i < 200; ++i) sum += co_await sync_to_async(pool, one);
+  };
+  for (int k = 0; k < 16; ++k) asio::co_spawn(context, body(), asio::detached);
+  {
+    std::vector<std::jthread> threads;
+    for (int k = 0; k < 3; ++k) threads.emplace_back([&] { context.run(); });
+  }
+  EXPECT_EQ(sum, 16 * 200);
+}
+
 TEST(SyncToAsyncThreads, ServesCallersOnAPool) {
   asio::thread_pool callers{3};
   asio::thread_pool pool{2};
