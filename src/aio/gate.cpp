@@ -8,12 +8,12 @@
 namespace dspu::aio::detail {
 
 struct gate::initiate_wait {
-  gate* self;
+  std::shared_ptr<gate> self;
   own_wait* wait;
   template <class Handler>
   void operator()(Handler&& handler) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    self->wait(waiting::make(self->shared_from_this(), *wait, std::forward<Handler>(handler)));
+    self->wait(waiting::make(self, *wait, std::forward<Handler>(handler)));
   }
 };
 
@@ -57,7 +57,7 @@ awaitable<void> gate::pass(std::shared_ptr<gate> self) {
     throw boost::system::system_error(asio::error::operation_aborted);
   }
   own_wait wait(wait_request{});
-  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self.get(), &wait},
+  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self, &wait},
                                                                                  asio::deferred);
   co_await std::move(waiting);
 }

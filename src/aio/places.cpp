@@ -10,12 +10,12 @@
 namespace dspu::aio::detail {
 
 struct places::initiate_wait {
-  places* self;
+  std::shared_ptr<places> self;
   own_wait* wait;
   template <class Handler>
   void operator()(Handler&& handler) const {
     using waiting = handler_waiter<std::decay_t<Handler>>;
-    self->wait(waiting::make(self->shared_from_this(), *wait, std::forward<Handler>(handler)));
+    self->wait(waiting::make(self, *wait, std::forward<Handler>(handler)));
   }
 };
 
@@ -63,7 +63,7 @@ awaitable<void> places::wait_for_place(std::shared_ptr<places> self) {
     throw boost::system::system_error(asio::error::operation_aborted);
   }
   own_wait wait(wait_request{.amount = 1});
-  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self.get(), &wait},
+  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self, &wait},
                                                                                  asio::deferred);
   bool full = false;
   try {
