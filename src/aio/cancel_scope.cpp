@@ -37,7 +37,8 @@ class harness {
   bool unshared() const { return references_.load(std::memory_order_acquire) == 1; }
 
   asio::cancellation_state state;
-  asio::any_io_executor executor;   // of its lane or strand; while the scope is open, the coroutine's own
+  asio::any_io_executor executor;   // of its lane or strand, unless the scope is open: then the coroutine has it,
+  asio::any_io_executor outer;      // and this is the coroutine's own
   asio::any_io_executor post_to;    // where those post who interrupt from outside
   lane* own = nullptr;              // executor refers to it
   cancel_scope* user = nullptr;     // touched on the scope's executor only
@@ -216,7 +217,10 @@ cancel_scope::thread& cancel_scope::open(frame_base& frame) {
   }
   harness& h = *harness_;
   h.connect();
-  if (ground_ >= ground::shared) executor.swap(h.executor);
+  if (ground_ >= ground::shared) {
+    h.outer = std::move(executor);
+    executor = std::move(h.executor);
+  }
   outer_parent_ = std::exchange(access::parent_slot(*bottom_), h.signal.slot());
   outer_ = std::exchange(access::state(*bottom_), h.state);
   outer_throws_ = std::exchange(access::throws(*bottom_), throws_);
@@ -317,7 +321,11 @@ void cancel_scope::close() {
 
 void cancel_scope::restore() {
   open_ = false;
-  if (ground_ >= ground::shared) access::executor(*bottom_).swap(harness_->executor);
+  if (ground_ >= ground::shared) {
+    auto& executor = access::executor(*bottom_);
+    harness_->executor = std::move(executor);
+    executor = std::move(harness_->outer);
+  }
   access::parent_slot(*bottom_) = outer_parent_;
   access::state(*bottom_) = outer_;
   access::throws(*bottom_) = outer_throws_;
