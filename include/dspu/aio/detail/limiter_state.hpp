@@ -44,7 +44,7 @@ class limiter_state : public wait_queue {
 
   // Takes n tokens if they are there and nobody waits. In shadow mode always says that it did; `waits` and
   // `deadline` tell then what would have been.
-  bool try_take(double n, instant now, bool waits = false, instant deadline = instant::max()) {
+  [[gnu::always_inline]] bool try_take(double n, instant now, bool waits = false, instant deadline = instant::max()) {
     lane& l = *lane_.load(std::memory_order_acquire);
     const auto units = l.bucket.units_of(n);
     auto word = l.word.load(std::memory_order_relaxed);
