@@ -33,12 +33,12 @@ core::instant clock_reading() {
 }
 
 struct call_context {
+  // When the time of the innermost timeout around is over, on the policies' clock; instant::max() if there is none.
+  core::instant deadline = core::instant::max();
   // The attempt under way of the innermost retry around, from 1.
   std::int64_t attempt = 1;
   // Which of a hedge's attempts this is: 0 is the call itself, the others were begun beside it. To send each elsewhere.
   std::int64_t hedge = 0;
-  // When the time of the innermost timeout around is over, on the policies' clock; instant::max() if there is none.
-  core::instant deadline = core::instant::max();
   // How many retries are around. An operation that has retries of its own may want to leave it to them.
   int retries_around = 0;
   // If what runs now is cancelled: by whom.
