@@ -4,6 +4,7 @@
 #include "dspu/failure.hpp"
 #include "dspu/fetch_run.hpp"
 #include "dspu/plan.hpp"
+#include "dspu/run_files.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -71,6 +72,7 @@ bool input_is_right(const fetch_options& options) {
 
 int checked_run(fetch_options options) {
   check(options, stdin_is_piped());
+  check_files_differ(options);
   if (options.dry_run) return dry_run(options);
   if (!input_is_right(options)) return exit_usage;
   return fetch_run(options).run();

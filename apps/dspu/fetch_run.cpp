@@ -68,7 +68,7 @@ fetch_run::fetch_run(const fetch_options& options)
       telemetry_(options, loop_.get_executor(), [this] { return gauges(); }),
       engine_(loop_.get_executor(), limited(options, budget_, telemetry_.observer()), source(), client_,
               *this) {
-  if (!options.summary_json.empty()) summary_json_.emplace(line_writer::truncate(options.summary_json));
+  if (!options.summary_json.empty()) summary_json_.emplace(line_writer::append_to(options.summary_json));
 }
 
 // Makes the filter of --resume on first use: the engine wants its source before the constructor's body runs.
@@ -81,7 +81,15 @@ request_source& fetch_run::source() {
   return *resumed_;
 }
 
+// Only now, as everything that a run needs is there, may what earlier runs have left go.
+void fetch_run::empty_outputs() {
+  output_.start();
+  if (summary_json_) summary_json_->empty();
+  telemetry_.start();
+}
+
 int fetch_run::run() {
+  empty_outputs();
   if (output_.finished() != nullptr && !options_.quiet) {
     std::string message =
         "dspu fetch: resuming: " + std::to_string(output_.finished()->size()) + " are finished";

@@ -26,7 +26,7 @@ namespace dspu::app {
 
 class fetch_run final : flow_observer {
  public:
-  // Opens everything. Throws: usage_error, io_error, std::invalid_argument.
+  // Opens everything, and empties no file yet. Throws: usage_error, io_error, std::invalid_argument.
   explicit fetch_run(const fetch_options& options);
 
   // Runs to the end, with progress and summary on standard error. Returns the exit status. Throws: io_error.
@@ -40,6 +40,7 @@ class fetch_run final : flow_observer {
   void on_breaker(std::string_view origin, core::circuit_transition transition,
                   core::duration open_for) override;
 
+  void empty_outputs();
   request_source& source();
   void complain(const std::string& problem);
   void wait_for_signal();

@@ -27,6 +27,12 @@ void take_back(int fd, std::size_t count) {
 
 }  // namespace
 
+void empty_if_regular(int descriptor, const std::string& name) {
+  struct stat facts{};
+  const bool regular = ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
+  if (regular && ::ftruncate(descriptor, 0) != 0) throw io_failure("cannot write " + name, errno);
+}
+
 line_writer::line_writer(file_descriptor file, std::string name)
     : file_(std::move(file)), name_(std::move(name)) {
   struct stat facts {};
@@ -43,11 +49,13 @@ line_writer line_writer::standard_output() {
   return line_writer(std::move(copy), "standard output");
 }
 
-line_writer line_writer::truncate(const std::string& path) {
-  file_descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666));
+line_writer line_writer::append_to(const std::string& path) {
+  file_descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!file) throw io_failure("cannot write " + path, errno);
   return line_writer(std::move(file), path);
 }
+
+void line_writer::empty() { empty_if_regular(file_.get(), name_); }
 
 void line_writer::write(std::string_view lines) {
   std::size_t written = 0;

@@ -8,6 +8,9 @@
 
 namespace dspu::app {
 
+// Pipes and devices have nothing to empty. `name` is for messages. Throws: io_error.
+void empty_if_regular(int descriptor, const std::string& name);
+
 class line_writer {
  public:
   // `name` is for messages. Requires: SIGPIPE is ignored, or a reader that goes away ends the process.
@@ -15,8 +18,12 @@ class line_writer {
 
   // Standard output.
   static line_writer standard_output();
-  // The file, made if absent and emptied if not; every write goes to its end.
-  static line_writer truncate(const std::string& path);
+  // The file, made if absent; every write goes to its end. What it holds stays until empty(). Throws:
+  // io_error.
+  static line_writer append_to(const std::string& path);
+
+  // Empties a regular file; anything else is left as it is. Throws: io_error.
+  void empty();
 
   // Writes all of `lines`, in one piece as a rule. If that fails midway in a regular file, what was written
   // of them is taken back, so that no torn line stays. Blocks while a pipe is full. Throws: io_error.

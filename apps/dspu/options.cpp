@@ -323,17 +323,6 @@ void check(fetch_options& options, bool stdin_is_piped) {
     throw usage_error(
         "--resume needs -o FILE: the results in it say what is finished, and a pipe cannot be read back");
   }
-  for (const std::string& name : options.inputs) {
-    if (name != "-" && (name == options.output || name == options.failed_to || name == options.record)) {
-      throw usage_error("'" + name + "' is input and cannot be output as well");
-    }
-  }
-  if (!options.failed_to.empty() && options.failed_to == options.output) {
-    throw usage_error("--failed-to and --output cannot both be '" + options.output + "'");
-  }
-  if (!options.record.empty() && (options.record == options.output || options.record == options.failed_to)) {
-    throw usage_error("--record cannot be '" + options.record + "', which holds results");
-  }
 }
 
 std::uint64_t most_per_origin(const fetch_options& options) {

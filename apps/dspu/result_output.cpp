@@ -10,18 +10,24 @@ constexpr std::size_t most_unwritten = 64 * 1024;
 
 }  // namespace
 
-result_output::result_output(const fetch_options& options) : results_(open_results(options)) {
-  // Also with --resume: reading the input again lists the failures of earlier runs anew.
-  if (!options.failed_to.empty()) failed_.emplace(line_writer::truncate(options.failed_to));
+result_output::result_output(const fetch_options& options) : results_(open(options)) {
+  if (!options.failed_to.empty()) failed_.emplace(line_writer::append_to(options.failed_to));
 }
 
-line_writer result_output::open_results(const fetch_options& options) {
+line_writer result_output::open(const fetch_options& options) {
   if (options.output == "-") return line_writer::standard_output();
-  if (!options.resume) return new_results(options.output);
+  begins_anew_ = !options.resume;
+  if (begins_anew_) return open_results(options.output);
   resumed_results resumed = resume_results(options.output);
   finished_.emplace(std::move(resumed.finished));
   torn_bytes_ = resumed.torn_bytes;
   return std::move(resumed.writer);
+}
+
+void result_output::start() {
+  if (begins_anew_) results_.empty();
+  // Also with --resume: reading the input again lists the failures of earlier runs anew.
+  if (failed_) failed_->empty();
 }
 
 void result_output::write(const result_record& record, const http_request& request) {

@@ -15,8 +15,11 @@ namespace dspu::app {
 
 class result_output {
  public:
-  // Opens the files. Throws: usage_error, io_error.
+  // Opens the files; what they hold stays until start(). Throws: usage_error, io_error.
   explicit result_output(const fetch_options& options);
+
+  // The run begins: empties what does not go on. Throws: io_error.
+  void start();
 
   // A cancelled request leaves no line in a file, so that --resume does it again; in a pipe, its line is all
   // there is. The line is written by flush(), if not before. Throws: io_error.
@@ -31,9 +34,10 @@ class result_output {
   std::uint64_t torn_bytes() const { return torn_bytes_; }
 
  private:
-  line_writer open_results(const fetch_options& options);
+  line_writer open(const fetch_options& options);
 
   std::optional<finished_requests> finished_;
+  bool begins_anew_ = false;
   std::uint64_t torn_bytes_ = 0;
   line_writer results_;
   std::string unwritten_;  // whole lines

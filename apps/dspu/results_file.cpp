@@ -106,13 +106,6 @@ resumed_results resume_results(const std::string& path) {
   return {line_writer(std::move(file), path), std::move(finished), static_cast<std::uint64_t>(size - whole)};
 }
 
-line_writer new_results(const std::string& path) {
-  file_descriptor file = open_locked(path);
-  // Not by O_TRUNC: a file that another run is writing to must stay as it is.
-  struct stat facts {};
-  const bool regular = ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode);
-  if (regular && ::ftruncate(file.get(), 0) != 0) throw io_failure("cannot write " + path, errno);
-  return line_writer(std::move(file), path);
-}
+line_writer open_results(const std::string& path) { return line_writer(open_locked(path), path); }
 
 }  // namespace dspu::app

@@ -43,7 +43,8 @@ struct resumed_results {
 // rest. Throws: usage_error if it is not a file of results, or another run has it; io_error.
 resumed_results resume_results(const std::string& path);
 
-// The same, but empties the file first.
-line_writer new_results(const std::string& path);
+// Opens and locks the file likewise. What it holds stays until the writer empties it: a run that cannot begin
+// after all must not cost the results of an earlier one.
+line_writer open_results(const std::string& path);
 
 }  // namespace dspu::app

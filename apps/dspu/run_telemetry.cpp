@@ -1,6 +1,7 @@
 #include "dspu/run_telemetry.hpp"
 
 #include "dspu/failure.hpp"
+#include "dspu/line_writer.hpp"
 
 #include <cerrno>
 #include <stdexcept>
@@ -24,12 +25,27 @@ run_telemetry::run_telemetry(const fetch_options& options, const boost::asio::an
   }
   if (!options.record.empty()) {
     record_name_ = options.record;
-    record_file_.reset(std::fopen(record_name_.c_str(), "we"));
+    record_file_.reset(std::fopen(record_name_.c_str(), "ae"));
     if (!record_file_) throw io_failure("--record: cannot write " + record_name_, errno);
-    recorder_.emplace(record_file_.get());
+    recorder_.emplace([this](std::string_view text) { write_recording(text); });
     told.push_back(&*recorder_);
   }
   if (!told.empty()) all_.emplace(std::move(told));
+}
+
+void run_telemetry::start() {
+  if (!record_file_) return;
+  empty_if_regular(::fileno(record_file_.get()), record_name_);
+  started_ = true;
+  write_recording(std::exchange(first_line_, {}));
+}
+
+void run_telemetry::write_recording(std::string_view text) {
+  if (!started_) {
+    first_line_ += text;
+  } else if (std::fwrite(text.data(), 1, text.size(), record_file_.get()) != text.size()) {
+    throw io_failure("--record: cannot write " + record_name_, errno);
+  }
 }
 
 void run_telemetry::add(const result_record& record) {

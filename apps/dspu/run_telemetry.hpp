@@ -15,17 +15,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace dspu::app {
 
 // Thread-safety: none; it lives on the run's loop.
 class run_telemetry {
  public:
-  // Opens what the options ask for. `gauges` is called for each scrape, until stop().
-  // Throws: usage_error, io_error.
+  // Opens what the options ask for; a file keeps what it holds until start(). `gauges` is called for each
+  // scrape, until stop(). Throws: usage_error, io_error.
   run_telemetry(const fetch_options& options, const boost::asio::any_io_executor& executor,
                 std::function<run_gauges()> gauges);
 
+  // The run begins: empties the recording's file. Throws: io_error.
+  void start();
   // Null if nobody wants to know.
   aio::observer* observer() { return all_ ? &*all_ : nullptr; }
   void add(const result_record& record);
@@ -42,7 +45,11 @@ class run_telemetry {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
 
+  void write_recording(std::string_view text);
+
   std::string record_name_;
+  std::string first_line_;  // of the recording, until start()
+  bool started_ = false;
   std::unique_ptr<std::FILE, closing> record_file_;
   std::optional<aio::recorder> recorder_;
   std::unique_ptr<run_metrics> metrics_;

@@ -20,10 +20,12 @@ using dspu::app::testing::temporary_directory;
 using dspu::app::testing::write_file;
 using ::testing::HasSubstr;
 
-TEST(LineWriter, EmptiesTheFileAndAppends) {
+TEST(LineWriter, KeepsTheFileUntilItIsEmptiedAndAppends) {
   temporary_directory directory;
   write_file(directory / "out", "old\n");
-  line_writer writer = line_writer::truncate(directory / "out");
+  line_writer writer = line_writer::append_to(directory / "out");
+  EXPECT_EQ(read_file(directory / "out"), "old\n");
+  writer.empty();
   writer.write("a\n");
   writer.write("b\nc\n");
   EXPECT_EQ(read_file(directory / "out"), "a\nb\nc\n");
@@ -52,7 +54,7 @@ TEST(LineWriter, ReportsAReaderThatWentAway) {
 // The size limit of the process stands in for a disk that fills up in the middle of a line.
 TEST(LineWriter, LeavesNoTornLineBehindAFailedWrite) {
   temporary_directory directory;
-  line_writer writer = line_writer::truncate(directory / "out");
+  line_writer writer = line_writer::append_to(directory / "out");
   writer.write("whole\n");
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
@@ -66,7 +68,7 @@ TEST(LineWriter, LeavesNoTornLineBehindAFailedWrite) {
 }
 
 TEST(LineWriter, RefusesAFileThatCannotBeMade) {
-  EXPECT_THROW(line_writer::truncate("/nonexistent/out"), io_error);
+  EXPECT_THROW(line_writer::append_to("/nonexistent/out"), io_error);
 }
 
 }  // namespace

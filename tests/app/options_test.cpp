@@ -152,12 +152,6 @@ TEST(FetchOptions, FindsContradictions) {
   EXPECT_THAT(contradiction({}, false), HasSubstr("nothing to fetch"));
   EXPECT_EQ(contradiction({}, true), "accepted");
   EXPECT_THAT(contradiction(parsed({"http://h", "--resume"}), false), HasSubstr("--resume needs -o FILE"));
-  EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "a"}), false), HasSubstr("'a' is input"));
-  EXPECT_THAT(contradiction(parsed({"-i", "a", "--failed-to", "a"}), false), HasSubstr("'a' is input"));
-  EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "b", "--failed-to", "b"}), false),
-              HasSubstr("cannot both"));
-  EXPECT_THAT(contradiction(parsed({"-i", "a", "--record", "a"}), false), HasSubstr("'a' is input"));
-  EXPECT_THAT(contradiction(parsed({"-i", "a", "-o", "b", "--record", "b"}), false), HasSubstr("--record"));
 }
 
 TEST(FetchOptions, TakesPipedInputOnlyWhenThereIsNoOther) {

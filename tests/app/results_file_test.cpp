@@ -92,17 +92,19 @@ TEST(ResultsFile, RefusesASecondRunOnTheSameFile) {
   resumed_results first = resume_results(directory / "out");
   first.writer.write(line_of("a"));
   EXPECT_THROW(resume_results(directory / "out"), usage_error);
-  EXPECT_THROW(new_results(directory / "out"), usage_error);
+  EXPECT_THROW(open_results(directory / "out"), usage_error);
   EXPECT_EQ(read_file(directory / "out"), line_of("a"));
 }
 
 TEST(ResultsFile, StartsAnewWithoutResume) {
   temporary_directory directory;
   write_file(directory / "out", "anything");
-  line_writer writer = new_results(directory / "out");
+  line_writer writer = open_results(directory / "out");
+  EXPECT_EQ(read_file(directory / "out"), "anything");
+  writer.empty();
   writer.write("b\n");
   EXPECT_EQ(read_file(directory / "out"), "b\n");
-  EXPECT_FALSE(new_results("/dev/null").regular());
+  EXPECT_FALSE(open_results("/dev/null").regular());
 }
 
 class listed_source final : public request_source {

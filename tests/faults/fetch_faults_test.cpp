@@ -540,6 +540,42 @@ TEST_F(FetchFaultsWallClock, SendsNothingIfStandardOutputIsClosed) {
   EXPECT_EQ(server.requests(), 0);
 }
 
+TEST_F(FetchFaultsWallClock, RefusesToWriteOverItsInput) {
+  hostile_server server;
+  write_input(server.url("/"));
+  const std::string list = read_file(input);
+  std::filesystem::create_symlink(input, directory / "link");
+  for (const char* option : {"-o", "--failed-to", "--summary-json", "--record"}) {
+    const ended run = fetch({"-i", input, option, directory / "link"});
+    EXPECT_EQ(run.status, 2) << option;
+    EXPECT_THAT(run.err, HasSubstr("is the same file as --input")) << option;
+    EXPECT_EQ(read_file(input), list) << option;
+  }
+  EXPECT_EQ(server.requests(), 0);
+}
+
+// A run that cannot begin must not cost what earlier ones have left.
+TEST_F(FetchFaultsWallClock, EmptiesNoFileBeforeItCanBegin) {
+  hostile_server server;
+  write_input(server.url("/"));
+  const std::string summary = directory / "summary.json";
+  const std::string recording = directory / "calls.trace";
+  for (const std::string& file : {output, failed, summary, recording}) write_file(file, "of yesterday\n");
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--cacert", directory / "absent.pem"},
+        {"--proxy", "socks5://h"},
+        {"--breaker-timeout", "1s", "--metrics",
+         "127.0.0.1:" + server.url("").substr(server.url("").rfind(':') + 1)}}) {
+    std::vector<std::string> all{
+        "-i", input, "-o", output, "--failed-to", failed, "--summary-json", summary, "--record", recording};
+    all.insert(all.end(), wrong.begin(), wrong.end());
+    EXPECT_THAT(fetch(all).status, AnyOf(2, 3)) << wrong.front();
+    for (const std::string& file : {output, failed, summary, recording})
+      EXPECT_EQ(read_file(file), "of yesterday\n") << file << " with " << wrong.front();
+  }
+  EXPECT_EQ(server.requests(), 0);
+}
+
 // A descriptor that is free is given to the next file that is opened, and messages would go into it.
 TEST_F(FetchFaultsWallClock, KeepsMessagesOutOfTheResultsIfStandardErrorIsClosed) {
   hostile_server server;
