@@ -11,7 +11,8 @@ double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
 
 constexpr double slowest = 1e-4;
 constexpr double fastest = 1e9;
-constexpr double slack = 0.5;  // tokens: calls do not arrive as evenly as they are sent
+// Tokens: calls do not arrive as evenly as they are sent.
+double slack(double rate) { return 1 + 0.001 * rate; }
 
 // The least rate for which `holds` is true; it is so for all above.
 template <class Predicate>
@@ -76,7 +77,7 @@ bucket_estimate::ending bucket_estimate::replay(double rate, instant t, std::int
 }
 
 rate_range bucket_estimate::at_refusal(instant t, std::int64_t after, duration gap) const {
-  return {least_rate([&](double r) { return replay(r, t, after, gap).least >= -slack; }),
+  return {least_rate([&](double r) { return replay(r, t, after, gap).least >= -slack(r); }),
           least_rate([&](double r) { return replay(r, t, after, gap).last >= 1; })};
 }
 

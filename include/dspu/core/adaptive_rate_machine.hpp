@@ -14,28 +14,15 @@
 
 #include "dspu/core/adaptive_rate_options.hpp"
 #include "dspu/core/bucket_estimate.hpp"
+#include "dspu/core/call_spacing.hpp"
 #include "dspu/core/duration.hpp"
+#include "dspu/core/in_flight_window.hpp"
+#include "dspu/core/refusal_test.hpp"
+#include "dspu/core/stated_limit.hpp"
 
 #include <cstdint>
 
 namespace dspu::core {
-
-// Whether refusals depend on how fast one sends: Page's CUSUM of the likelihood that a fifth is refused, over
-// that of a fiftieth.
-class refusal_test {
- public:
-  // Returns: whether it has become likely.
-  bool refused(double threshold) {
-    sum_ += 2.3;
-    return sum_ >= threshold;
-  }
-  void admitted() { sum_ = sum_ > 0.2 ? sum_ - 0.2 : 0; }
-  void reset() { sum_ = 0; }
-  bool quiet() const { return sum_ == 0; }
-
- private:
-  double sum_ = 0;
-};
 
 class adaptive_rate_machine {
  public:
@@ -45,7 +32,7 @@ class adaptive_rate_machine {
     std::int64_t serial = 0;
     std::int64_t in_flight = 0;  // as it was sent, itself among them
     std::uint32_t stage = 0;     // how often the pace had changed
-    bool on_pace = false;        // it went as soon as the pace allowed
+    bool prompt = false;         // it went as soon as the pace allowed
   };
 
   // Throws: std::invalid_argument naming the option, its value and its range.
@@ -74,86 +61,80 @@ class adaptive_rate_machine {
   // Calls per second that it lets go now; nothing: as many as come.
   std::optional<double> pace() const;
   // Nothing goes before this instant, because the server said so; instant::min() if it did not.
-  instant held_until() const { return held_until_; }
+  instant held_until() const { return stated_.until(); }
   std::int64_t in_flight() const { return in_flight_; }
   const adaptive_rate_options& options() const { return options_; }
 
  private:
-  enum class phase { open, testing, holding, probing };
-  struct mark {  // a refused call: the server had nothing left as it came
-    instant at{};
-    std::int64_t serial = 0;
-    std::int64_t in_flight = 0;
+  enum class phase {
+    open,     // no pace
+    seeking,  // the rate is not known yet
+    holding,  // at the rate
+    probing,  // above it
   };
 
-  void take_facts(const call& c, const limit_facts& facts, instant now);
+  void hear(const call& c, const limit_facts& facts, instant now);
   void set_pace(double rate, instant now);
-  void hold(instant until);
-  double threshold() const;
-  void open_refused(const call& c, instant now, bool hinted);
-  void test_admitted(const call& c, instant now);
-  void test_refused(const call& c, instant now);
   void found_empty(const call& c);
-  void start_search(instant now);
+  void open_admitted(const call& c, instant now);
+  void open_refused(const call& c, instant now);
+  void judge(const call& c);
+  void limit_in_flight(instant now);
+  void seek(instant now);
   void paced_admitted(const call& c, instant now);
   void paced_refused(const call& c, instant now);
+  void base_refused(const call& c, instant now);
   void probe_if_due(instant now);
   void rise(instant now);
-  void refused_at_base(const call& c, instant now);
+  void step_up(instant now);
   void fall(instant now);
   void narrow(rate_range r, instant now);
   void settle(double rate, instant now);
-  void step_up(instant now);
   double tolerance() const;
 
   adaptive_rate_options options_;
-  phase phase_ = phase::open;
-  refusal_test test_;
+  stated_limit stated_;
+  call_spacing spacing_;
+  in_flight_window window_;
   bucket_estimate bucket_;
+  refusal_test test_;
+
+  phase phase_ = phase::open;
   std::int64_t in_flight_ = 0;
   std::int64_t sent_ = 0;
-  std::uint32_t stage_ = 0;
-  std::uint32_t cut_ = 0;          // refusals of calls of earlier stages tell nothing new
-  std::int64_t last_refused_ = 0;  // serial
-  double rtt_ = 0;                 // s, smoothed
-
-  double window_ = 4;           // calls in flight
-  bool window_learnt_ = false;  // a concurrency limit
-  instant window_since_{};
-  double window_step_ = 1;
-  std::int64_t window_admitted_ = 0;
-
-  instant start_;
-  mark first_;  // the first refusal of those that are being judged
-  std::int64_t first_lost_ = 0;
-  double burst_ = 1;
+  double rtt_ = 0;  // s, of admitted calls, smoothed
 
   double pace_ = 0;     // calls per second; 0: no limit
-  double base_ = 0;     // a pace that passed
-  double ceiling_ = 0;  // a pace that failed lately; 0: none
+  double base_ = 0;     // a pace that passed, or 0
+  double ceiling_ = 0;  // one that failed, or 0
   double step_ = 1;
-  double rate_ = 0;  // the rate as last estimated
+  double rate_ = 0;              // as last estimated
+  rate_range seen_{};            // at the last call that found nothing left
+  std::int64_t last_empty_ = 0;  // its serial
+  std::int64_t burst_ = 0;       // admitted before the first refusal
+
+  std::uint32_t stage_ = 0;
+  std::uint32_t cut_ = 0;  // refusals of calls of earlier stages tell nothing new
+  instant stage_began_{};
   std::int64_t stage_admitted_ = 0;
   std::int64_t stage_length_ = 3;
-  instant stage_began_{};
-  rate_range seen_{};
-  int falls_ = 0;
-  bool jumped_ = false;
-  bool changed_ = false;
-  duration period_{0};
-  instant up_since_{};
-  instant before_up_{};
-  std::int64_t up_calls_ = 0;
-  double credit_ = 2;  // refusals that it may afford for probes
-  instant failed_at_{};
-  duration cost_{0};  // how long the server makes one wait for a refusal
 
-  duration interval_{0};
-  instant next_ = instant::min();  // nothing goes before, for the pace
-  instant held_until_ = instant::min();
-  std::int64_t left_serial_ = -1;
-  std::int64_t left_ = 0;
-  instant reset_at_ = instant::min();
+  call first_{};  // the first refusal of those that are being judged
+  std::int64_t first_refused_ = 0;
+
+  int falls_ = 0;  // refusals in a row
+  bool jumped_ = false;
+  duration outage_{1};
+  bool changed_ = false;
+  instant up_since_{};
+  instant up_before_{};
+  std::int64_t up_calls_ = 0;
+  duration period_{0};  // of a window, or 0
+
+  double credit_ = 0;  // refusals that probes may cost
+  instant failed_at_{};
+  int quiet_probes_ = 0;
+  duration cost_{0};  // how long the server made one wait for the last refusal
 };
 
 }  // namespace dspu::core
