@@ -19,6 +19,7 @@ struct answer {
   std::unique_ptr<kept_body> body{};
   std::optional<transport_failure> failure = std::nullopt;
   std::string what_failed{};
+  exchange_progress reached{};  // if it failed
   std::int64_t hedge = 0;  // which exchange of the attempt; 0 is the attempt itself
   bool sent = true;        // else it is a hedge that was not allowed to go
   bool alone = true;       // nothing else of the attempt was out when it ended

@@ -64,7 +64,7 @@ void body_pipe::deliver(std::span<const char> bytes) {
 
 void body_pipe::too_large() const {
   fail(transport_failure::body_too_large, who_,
-       "the response's body is larger than the limit of " + std::to_string(max_body_) + " bytes");
+       "the response's body is larger than --max-body, " + std::to_string(max_body_) + " bytes");
 }
 
 }  // namespace dspu::app

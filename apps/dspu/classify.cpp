@@ -9,14 +9,10 @@ namespace dspu::app {
 
 namespace {
 
-constexpr std::array<transport_failure, 6> retryable_failures{
+constexpr std::array<transport_failure, 7> retryable_failures{
     transport_failure::connect, transport_failure::reset, transport_failure::timeout,
-    transport_failure::dns,     transport_failure::tls,   transport_failure::protocol};
-
-bool never_left(transport_failure failure) {
-  return failure == transport_failure::dns || failure == transport_failure::connect ||
-         failure == transport_failure::tls;
-}
+    transport_failure::dns,     transport_failure::tls,   transport_failure::protocol,
+    transport_failure::proxy};
 
 std::size_t bit(transport_failure failure) { return static_cast<std::size_t>(failure); }
 
@@ -34,7 +30,7 @@ void add_entry(retry_rules& rules, std::string_view entry) {
     throw std::invalid_argument(
         "'" + std::string(entry) +
         "' is neither a status from 400 to 599 nor one of connect, reset, timeout, dns, tls, "
-        "protocol (or none, alone)");
+        "protocol, proxy (or none, alone)");
   }
   rules.statuses.set(status);
 }
@@ -60,18 +56,18 @@ retry_rules parse_retry_on(std::string_view text) {
 }
 
 bool may_retry(const retry_rules& rules, const http_request& request, const attempt_result& result) {
-  const bool wanted = result.failure ? rules.failures.test(bit(*result.failure))
-                                     : result.response.status < rules.statuses.size() &&
-                                           rules.statuses.test(result.response.status);
+  const bool wanted = (result.failure && rules.failures.test(bit(*result.failure))) ||
+                      (result.status() < rules.statuses.size() && rules.statuses.test(result.status()));
   if (!wanted) return false;
-  return rules.unsafe || is_idempotent(request.method) || (result.failure && never_left(*result.failure)) ||
+  return rules.unsafe || is_idempotent(request.method) || (result.failure && !result.reached.sent) ||
          !find_header(request.headers, "Idempotency-Key").empty();
 }
 
 core::verdict origin_verdict(const attempt_result& result, bool has_retry_after) {
   if (result.failure) {
-    const bool ours =
-        *result.failure == transport_failure::body_too_large || *result.failure == transport_failure::sink;
+    const bool ours = *result.failure == transport_failure::body_too_large ||
+                      *result.failure == transport_failure::sink ||
+                      *result.failure == transport_failure::proxy;
     return ours ? core::verdict::ignored : core::verdict::failure;
   }
   const unsigned status = result.response.status;
@@ -106,11 +102,16 @@ outcome final_outcome(const attempt_result& result) {
     case transport_failure::timeout:
       return outcome::timeout;
     case transport_failure::connect:
-    case transport_failure::reset:
-    case transport_failure::protocol:
       return outcome::connect;
+    case transport_failure::proxy:
+      return outcome::proxy;
+    case transport_failure::reset:
+      return outcome::reset;
+    case transport_failure::protocol:
+      return outcome::protocol;
     case transport_failure::body_too_large:
-    case transport_failure::sink:
+      return outcome::body_too_large;
+    case transport_failure::sink:  // ends the run
       return outcome::http_error;
   }
   return outcome::http_error;

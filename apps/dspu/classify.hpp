@@ -23,14 +23,17 @@ struct attempt_result {
   http_response response{};                                 // if there was an answer
   std::optional<transport_failure> failure = std::nullopt;  // if there was none
   std::string error{};
+  exchange_progress reached{};  // if there was none
 
+  // Of the answer, or of what had come of one; 0 if nothing had.
+  unsigned status() const { return failure ? reached.status : response.status; }
   bool answered() const { return !failure.has_value(); }
 };
 
 // --retry-on and --retry-unsafe.
 struct retry_rules {
   std::bitset<600> statuses;
-  std::bitset<8> failures;  // by transport_failure
+  std::bitset<transport_failure_count> failures;  // by transport_failure
   bool unsafe = false;
 
   bool operator==(const retry_rules&) const = default;
@@ -38,13 +41,12 @@ struct retry_rules {
 
 inline constexpr std::string_view default_retry_on = "408,425,429,500,502,503,504,connect,reset,timeout";
 
-// A list of statuses (400 to 599) and of connect, reset, timeout, dns, tls, protocol; "none" for nothing.
+// A list of statuses (400 to 599) and of connect, proxy, reset, timeout, dns, tls, protocol; "none" for nothing.
 // Throws: std::invalid_argument.
 retry_rules parse_retry_on(std::string_view text);
 
 // Whether the attempt may be repeated, as far as its result and its method are concerned. A method that is
-// not idempotent is repeated only if the request never left (dns, connect, tls), if it carries an
-// Idempotency-Key, or if
+// not idempotent is repeated only if nothing of the request was sent, if it carries an Idempotency-Key, or if
 // --retry-unsafe says so: else the server might have done it already.
 bool may_retry(const retry_rules& rules, const http_request& request, const attempt_result& result);
 

@@ -34,11 +34,22 @@ connection::connection(const asio::any_io_executor& executor, std::string who)
 
 asio::awaitable<http_response> connection::exchange(const outgoing_request& request, body_sink& sink,
                                                     std::uint64_t max_body) {
-  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   reusable_ = false;
   closed_unanswered_ = false;
   answered_ = false;
+  written_ = 0;
+  status_ = 0;
   body_pipe pipe(sink, inflater_, max_body, who_);
+  try {
+    co_return co_await converse(request, pipe);
+  } catch (transport_error& error) {
+    error.set_progress({.sent = wrote_anything(), .status = status_, .bytes = pipe.bytes()});
+    throw;
+  }
+}
+
+asio::awaitable<http_response> connection::converse(const outgoing_request& request, body_pipe& pipe) {
+  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   const response_reader::expectations expect{
       .body = request.answer_has_body, .inflate = request.inflate, .reused_connection = used_};
   used_ = true;
@@ -67,9 +78,10 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
       take(*reader, read, ec, request.idempotent);
     }
   } while (reader->interim());
+  if (status_ == 101)
+    fail(transport_failure::protocol, who_, "the server switched to another protocol (status 101)");
 
-  reusable_ = reader->keep_alive() && buffer_.size() == 0 && !write_error && !request.close_after &&
-              reader->response().status != 101;
+  reusable_ = reader->keep_alive() && buffer_.size() == 0 && !write_error && !request.close_after;
   co_return reader->take_response();
 }
 
@@ -88,6 +100,7 @@ void connection::feed(response_reader& reader) {
   error_code ec;
   const std::size_t used = reader.put(buffer_.data(), ec);
   buffer_.consume(used);
+  if (reader.is_header_done() && !reader.interim()) status_ = reader.response().status;
   if (ec && ec != http::error::need_more) malformed(who_, ec);
   // All that waits for more is one line: of the header, of a trailer, or a chunk's size.
   if (!reader.is_done() && buffer_.size() > max_header_size)

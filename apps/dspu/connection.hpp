@@ -39,6 +39,7 @@ class connection {
   bool wrote_anything() const { return written_ > 0; }
 
  private:
+  boost::asio::awaitable<http_response> converse(const outgoing_request& request, body_pipe& pipe);
   boost::asio::mutable_buffer space_for(const response_reader& reader);
   void take(response_reader& reader, std::size_t read, const boost::system::error_code& ec, bool may_be_repeated);
   void feed(response_reader& reader);
@@ -49,6 +50,7 @@ class connection {
   boost::beast::flat_buffer buffer_;
   std::unique_ptr<inflater> inflater_;
   std::size_t written_ = 0;
+  unsigned status_ = 0;  // of the answer that has begun
   bool used_ = false;
   bool answered_ = false;  // a byte of an answer has come, be it an interim one
   bool reusable_ = false;

@@ -49,6 +49,15 @@ void connector::timed_out(const connection& peer, const std::string& stage) cons
 }
 
 asio::awaitable<std::unique_ptr<connection>> connector::open(route way) {
+  try {
+    co_return co_await open_whole(std::move(way));
+  } catch (transport_error& error) {
+    error.set_progress({.sent = false});
+    throw;
+  }
+}
+
+asio::awaitable<std::unique_ptr<connection>> connector::open_whole(route way) {
   const auto until = after(options_.timeout);
   auto peer = std::make_unique<connection>(executor_, way.server.to_string());
   watchdog dog(peer->stream().socket());
@@ -108,8 +117,10 @@ asio::awaitable<void> connector::open_tunnel(connection& peer, watchdog& dog, co
     fail(transport_failure::reset, peer.who(), proxy + " ended the connection: " + describe(answer.error));
   if (!answer.malformed.empty())
     fail(transport_failure::protocol, peer.who(), proxy + " sent a malformed answer: " + answer.malformed);
+  // Who the proxy says it cannot reach may be there the next time; what it will not do, it will not do then either.
+  const auto kind = answer.status / 100 == 5 ? transport_failure::connect : transport_failure::proxy;
   if (answer.status / 100 != 2)
-    fail(transport_failure::connect, peer.who(),
+    fail(kind, peer.who(),
          proxy + " refused the tunnel with status " + std::to_string(answer.status) + " " + answer.reason);
 }
 

@@ -30,13 +30,15 @@ class connector {
   connector(boost::asio::any_io_executor executor, options opts);
 
   // Suspends: until the connection can carry a request.
-  // Throws: transport_error (dns, connect, tls, timeout, reset or protocol from the proxy).
+  // Throws: transport_error (dns, connect, tls, timeout; proxy, reset or protocol from the proxy); nothing of a
+  // request has been sent then.
   // On cancel: system_error(operation_aborted) at once; nothing stays open.
   boost::asio::awaitable<std::unique_ptr<connection>> open(route way);
 
  private:
   using deadline = watchdog::clock::time_point;
 
+  boost::asio::awaitable<std::unique_ptr<connection>> open_whole(route way);
   boost::asio::awaitable<void> connect(connection& peer, watchdog& dog, const route& way, deadline until);
   boost::asio::awaitable<void> open_tunnel(connection& peer, watchdog& dog, const route& way);
   boost::asio::awaitable<void> handshake(connection& peer, watchdog& dog, const route& way);

@@ -59,7 +59,7 @@ struct http_client_options {
 // outcome unknown.
 class http_client final : public transport {
  public:
-  // Throws: std::invalid_argument for options, proxy variables or certificates that cannot be used.
+  // Throws: std::invalid_argument for options, a proxy or certificates that cannot be used.
   http_client(boost::asio::any_io_executor executor, http_client_options options);
   ~http_client() override;
 

@@ -54,6 +54,7 @@ struct job {
   std::vector<attempt_record> attempts;
   core::duration limiter_wait{};
   unsigned status = 0;         // of the last answer
+  std::uint64_t bytes = 0;     // of a last body that did not come whole
   bool retry_refused = false;  // by its origin's retry budget
   bool is_retry = false;       // the attempt that is due repeats one that failed
   std::optional<core::instant>

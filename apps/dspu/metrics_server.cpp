@@ -16,6 +16,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -54,9 +55,29 @@ http::response<http::string_body> answer(http::status status, std::string body, 
   return made;
 }
 
+// A page in a browser that has a name of its own point to this machine is shown nothing.
+bool names_loopback(std::string_view host) {
+  const bool bracketed = host.starts_with('[');
+  const std::size_t end = bracketed ? host.find(']') : std::min(host.find(':'), host.size());
+  if (end == host.npos) return false;
+  const std::string name(bracketed ? host.substr(1, end - 1) : host.substr(0, end));
+  error_code wrong;
+  const auto address = asio::ip::make_address(name, wrong);
+  return wrong ? beast::iequals(name, "localhost") : address.is_loopback();
+}
+
+bool is_meant_for_us(const http::request<http::empty_body>& request) {
+  const auto [first, last] = request.equal_range(http::field::host);
+  return std::all_of(first, last, [](const auto& field) {
+    return names_loopback({field.value().data(), field.value().size()});
+  });
+}
+
 http::response<http::string_body> answer_to(const http::request<http::empty_body>& request,
                                             const std::function<std::string()>& page) {
   constexpr std::string_view plain = "text/plain; charset=utf-8";
+  if (!is_meant_for_us(request))
+    return answer(http::status::forbidden, "ask for localhost or a loopback address (Host)\n", plain);
   if (request.method() != http::verb::get && request.method() != http::verb::head) {
     auto made = answer(http::status::method_not_allowed, "GET and HEAD only\n", plain);
     made.set(http::field::allow, "GET, HEAD");

@@ -5,7 +5,8 @@
 //   server.stop();   // the loop can end
 //
 // It lives on the loop of what it tells of, so that nobody needs a lock; a scrape is one page, composed when
-// it is asked for. Thread-safety: none.
+// it is asked for. A request whose Host is not localhost or a loopback address is refused (403): a web page
+// could make a browser send it. Thread-safety: none.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -73,6 +73,14 @@ parsed_url parse_or_fail(const std::string& url) {
   }
 }
 
+route route_to(const origin& server, const proxy_rules& proxies) {
+  try {
+    return {server, proxies.for_origin(server)};
+  } catch (const std::invalid_argument& error) {
+    throw transport_error(transport_failure::proxy, error.what());
+  }
+}
+
 void add_request_line(const http_request& request, const parsed_url& url, const route& way,
                       std::string& head) {
   head.append(request.method).append(" ");
@@ -121,7 +129,7 @@ outgoing_request compose(const http_request& request, const proxy_rules& proxies
   check(request);
   const parsed_url url = parse_or_fail(request.url);
   outgoing_request out;
-  out.way = {url.server, proxies.for_origin(url.server)};
+  out.way = route_to(url.server, proxies);
   out.answer_has_body = request.method != "HEAD";
   out.inflate = !has(request, "Accept-Encoding");
   out.close_after = same(find_header(request.headers, "Connection"), "close");

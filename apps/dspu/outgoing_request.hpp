@@ -33,7 +33,8 @@ struct outgoing_request {
 };
 
 // `request` must outlive the result.
-// Throws: transport_error(protocol) naming what is wrong with the method, the URL or a header.
+// Throws: transport_error: protocol, naming what is wrong with the method, the URL or a header; proxy, if a
+// variable names one that cannot be used.
 outgoing_request compose(const http_request& request, const proxy_rules& proxies,
                          std::string_view user_agent);
 

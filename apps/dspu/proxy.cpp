@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <initializer_list>
 #include <stdexcept>
 
 namespace dspu::app {
@@ -17,15 +16,6 @@ namespace dspu::app {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::optional<proxy_server> from_environment(const proxy_rules::environment& env,
-                                             std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    const char* value = env(name);
-    if (value != nullptr && *value != '\0') return parse_proxy(name, value);
-  }
-  return std::nullopt;
-}
 
 std::vector<std::string> split_exemptions(std::string_view list) {
   std::vector<std::string> result;
@@ -92,9 +82,23 @@ proxy_server parse_proxy(std::string_view source, std::string_view url) {
   }
 }
 
+proxy_rules::choice proxy_rules::from_environment(const environment& env,
+                                                  std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const char* value = env(name);
+    if (value == nullptr || *value == '\0') continue;
+    try {
+      return {parse_proxy(name, value), {}};
+    } catch (const std::invalid_argument& error) {
+      return {std::nullopt, error.what()};
+    }
+  }
+  return {};
+}
+
 proxy_rules::proxy_rules(const std::optional<std::string>& chosen, const environment& env) {
   if (chosen) {
-    if (!chosen->empty()) http_ = https_ = parse_proxy("proxy", *chosen);
+    if (!chosen->empty()) http_.server = https_.server = parse_proxy("proxy", *chosen);
   } else {
     http_ = from_environment(env, {"http_proxy", "all_proxy", "ALL_PROXY"});
     https_ = from_environment(env, {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
@@ -108,8 +112,10 @@ proxy_rules::proxy_rules(const std::optional<std::string>& chosen, const environ
 }
 
 const proxy_server* proxy_rules::for_origin(const origin& server) const {
-  const auto& proxy = server.scheme == "https" ? https_ : http_;
-  return proxy && !exempt(server.host) ? &*proxy : nullptr;
+  const choice& chosen = server.scheme == "https" ? https_ : http_;
+  if ((!chosen.server && chosen.problem.empty()) || exempt(server.host)) return nullptr;
+  if (!chosen.server) throw std::invalid_argument(chosen.problem);
+  return &*chosen.server;
 }
 
 bool proxy_rules::exempt(std::string_view host) const {

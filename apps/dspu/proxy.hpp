@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,17 +33,24 @@ class proxy_rules {
 
   // `chosen` is the --proxy option and wins over http_proxy (lower case only: a CGI client can set
   // HTTP_PROXY), https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY; an empty `chosen` means no proxy.
-  // no_proxy or NO_PROXY exempts hosts from either. Throws: as parse_proxy.
+  // no_proxy or NO_PROXY exempts hosts from either. Throws: as parse_proxy, for `chosen`: a variable that
+  // cannot be used is an error only for requests that it is meant for.
   proxy_rules(const std::optional<std::string>& chosen, const environment& env);
 
   // Null: connect directly. Otherwise valid as long as the rules.
+  // Throws: std::invalid_argument if a variable names a proxy for `server` that cannot be used.
   const proxy_server* for_origin(const origin& server) const;
 
  private:
+  struct choice {
+    std::optional<proxy_server> server;
+    std::string problem;  // with the variable, if it cannot be used
+  };
+  static choice from_environment(const environment& env, std::initializer_list<const char*> names);
   bool exempt(std::string_view host) const;
 
-  std::optional<proxy_server> http_;
-  std::optional<proxy_server> https_;
+  choice http_;
+  choice https_;
   std::vector<std::string> exemptions_;  // lower case, without a leading dot
 };
 

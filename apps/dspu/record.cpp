@@ -85,6 +85,14 @@ std::string_view to_string(outcome value) {
       return "timeout";
     case outcome::connect:
       return "connect";
+    case outcome::proxy:
+      return "proxy";
+    case outcome::reset:
+      return "reset";
+    case outcome::protocol:
+      return "protocol";
+    case outcome::body_too_large:
+      return "body_too_large";
     case outcome::tls:
       return "tls";
     case outcome::dns:

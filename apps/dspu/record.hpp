@@ -12,10 +12,13 @@ namespace dspu::app {
 
 enum class outcome {
   ok,
-  http_error,  // an answer, and not the one that was hoped for; also a body or a chain of redirects that is
-               // too long
+  http_error,  // an answer, and not the one that was hoped for; also a chain of redirects that is too long
   timeout,
-  connect,  // refused, unreachable, reset, or not HTTP
+  connect,         // refused or unreachable
+  proxy,           // the proxy cannot be used, or refuses
+  reset,           // the connection ended before the answer did
+  protocol,        // what came is not HTTP, or cannot be read safely
+  body_too_large,  // larger than --max-body
   tls,
   dns,
   circuit_open,          // its deadline passed while the origin's breaker was open
@@ -25,7 +28,7 @@ enum class outcome {
   invalid_input,  // no request at all
 };
 
-inline constexpr std::size_t outcome_count = 11;
+inline constexpr std::size_t outcome_count = 15;
 
 std::string_view to_string(outcome value);
 
@@ -46,7 +49,7 @@ std::string_view to_string(wait_reason value);
 struct attempt_record {
   std::chrono::nanoseconds start{};  // since the request was read
   unsigned status = 0;               // 0: no answer
-  std::string error{};               // why there was none
+  std::string error{};               // why there was none, or not all of one
   std::chrono::nanoseconds duration{};
   std::chrono::nanoseconds wait{};  // between the attempt before, or the reading, and this one
   wait_reason why = wait_reason::none;
@@ -63,7 +66,7 @@ struct result_record {
   unsigned status = 0;
   std::string final_url{};  // after redirects
   std::vector<attempt_record> attempts{};
-  std::uint64_t bytes = 0;                  // of the last body, after inflation
+  std::uint64_t bytes = 0;                  // of the last body, whole or not, after inflation
   std::chrono::nanoseconds total{};         // from reading to result
   std::chrono::nanoseconds queued{};        // until the first attempt began
   std::chrono::nanoseconds limiter_wait{};  // of all waiting, what the rate limits caused

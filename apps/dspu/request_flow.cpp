@@ -120,11 +120,10 @@ void request_flow::record_attempt(const attempt& a, const attempt_result& result
   attempt_record& record = a.job->attempts.back();
   record.duration = now - a.started;
   record.hedge_won = a.answered_by > 0;
-  if (result.failure) {
-    record.error = std::string(to_string(*result.failure)) + ": " + result.error;
-    return;
-  }
-  record.status = a.job->status = result.response.status;
+  record.status = result.status();
+  if (record.status != 0) a.job->status = record.status;
+  a.job->bytes = result.failure ? result.reached.bytes : 0;
+  if (result.failure) record.error = std::string(to_string(*result.failure)) + ": " + result.error;
 }
 
 // Tells the scheduler what the answer says about the origin. Returns the wish of a Retry-After.
@@ -226,6 +225,7 @@ result_record request_flow::take_record(job& of, core::instant now) const {
   record.url = of.original().url;
   record.method = of.original().method;
   record.status = of.status;
+  record.bytes = of.bytes;
   if (of.started_at) record.final_url = of.request.url;
   record.attempts = std::move(of.attempts);
   record.total = now - of.read_at;

@@ -65,8 +65,9 @@ void summary::add(const result_record& record) {
   }
   if (record.attempts.empty()) return;
   for (std::size_t i = 1; i < record.attempts.size(); ++i) {
-    const unsigned before = record.attempts[i - 1].status;
-    if (before < 300 || before >= 400) ++retries_;  // a redirect is no retry
+    const attempt_record& before = record.attempts[i - 1];
+    const bool redirected = before.error.empty() && before.status >= 300 && before.status < 400;
+    if (!redirected) ++retries_;
   }
   requests_.add(record.total - record.queued);
 }

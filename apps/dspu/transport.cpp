@@ -18,10 +18,17 @@ std::string_view find_header(const header_list& headers, std::string_view name) 
   return found == headers.end() ? std::string_view{} : std::string_view{found->second};
 }
 
+transport_error::transport_error(transport_failure kind, const std::string& what)
+    : std::runtime_error(what), kind_(kind) {
+  progress_.sent = kind != transport_failure::dns && kind != transport_failure::connect &&
+                   kind != transport_failure::proxy && kind != transport_failure::tls;
+}
+
 std::string_view to_string(transport_failure kind) {
   switch (kind) {
     case transport_failure::dns: return "dns";
     case transport_failure::connect: return "connect";
+    case transport_failure::proxy: return "proxy";
     case transport_failure::tls: return "tls";
     case transport_failure::reset: return "reset";
     case transport_failure::timeout: return "timeout";

@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
@@ -35,17 +36,39 @@ struct http_response {
   bool reused_connection = false;
 };
 
-enum class transport_failure { dns, connect, tls, reset, timeout, protocol, body_too_large, sink };
+enum class transport_failure {
+  dns,      // the name has no address, or could not be looked up
+  connect,  // no TCP connection to the origin, or none through its proxy
+  proxy,    // the proxy cannot be used, or refuses what it is asked for
+  tls,
+  reset,  // the connection ended before the answer did
+  timeout,
+  protocol,  // what came is not HTTP, or cannot be read safely
+  body_too_large,
+  sink,
+};
+inline constexpr std::size_t transport_failure_count = 9;
 
 std::string_view to_string(transport_failure kind);
 
+// How far an exchange had come when it failed.
+struct exchange_progress {
+  bool sent = true;         // some of the request may have reached the server, so that it may have been carried out
+  unsigned status = 0;      // of the answer that had begun; 0 if none had
+  std::uint64_t bytes = 0;  // of its body, after inflation
+};
+
 class transport_error : public std::runtime_error {
  public:
-  transport_error(transport_failure kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
+  transport_error(transport_failure kind, const std::string& what);
   transport_failure kind() const { return kind_; }
+  // Unless it is told otherwise: nothing was sent where the failure is one to reach the server.
+  const exchange_progress& progress() const { return progress_; }
+  void set_progress(const exchange_progress& progress) { progress_ = progress; }
 
  private:
   transport_failure kind_;
+  exchange_progress progress_;
 };
 
 // Receives one response's body piece by piece, as it comes from the wire and is inflated.

@@ -22,6 +22,7 @@ attempt_result answer(unsigned status) {
 attempt_result failure(transport_failure kind) {
   attempt_result result;
   result.failure = kind;
+  result.reached = transport_error(kind, "").progress();
   return result;
 }
 
@@ -38,6 +39,7 @@ TEST(RetryOn, ReadsStatusesAndFailures) {
     EXPECT_TRUE(rules.statuses.test(status));
   EXPECT_EQ(rules.statuses.count(), 7u);
   EXPECT_EQ(rules.failures.count(), 3u);
+  EXPECT_TRUE(parse_retry_on("proxy").failures.any());
   EXPECT_EQ(parse_retry_on("none").statuses.count(), 0u);
   EXPECT_TRUE(may_retry(parse_retry_on("dns"), request("GET"), failure(transport_failure::dns)));
 }
@@ -62,10 +64,23 @@ TEST(MayRetry, RepeatsOnlyWhatIsSafe) {
     EXPECT_TRUE(may_retry(rules, request(std::string(method)), failure(transport_failure::connect)))
         << method;
   }
+  attempt_result unsent = failure(transport_failure::timeout);
+  unsent.reached.sent = false;  // as by a connect timeout
+  EXPECT_TRUE(may_retry(rules, request("POST"), unsent));
   EXPECT_TRUE(may_retry(rules, request("POST", {{"IDEMPOTENCY-KEY", "7"}}), answer(503)));
   rules.unsafe = true;
   EXPECT_TRUE(may_retry(rules, request("POST"), answer(503)));
   EXPECT_FALSE(may_retry(rules, request("POST"), answer(404)));
+}
+
+TEST(MayRetry, MindsTheStatusOfAnAnswerThatCouldNotBeRead) {
+  const retry_rules rules = parse_retry_on(default_retry_on);
+  attempt_result result = failure(transport_failure::protocol);
+  result.reached.status = 200;
+  EXPECT_FALSE(may_retry(rules, request("GET"), result));
+  result.reached.status = 503;
+  EXPECT_TRUE(may_retry(rules, request("GET"), result));
+  EXPECT_FALSE(may_retry(rules, request("POST"), result));
 }
 
 TEST(OriginVerdict, TellsTroubleFromAnswers) {
@@ -79,16 +94,20 @@ TEST(OriginVerdict, TellsTroubleFromAnswers) {
   EXPECT_EQ(origin_verdict(answer(503), true), verdict::failure);
   EXPECT_EQ(origin_verdict(failure(transport_failure::connect), false), verdict::failure);
   EXPECT_EQ(origin_verdict(failure(transport_failure::body_too_large), false), verdict::ignored);
+  EXPECT_EQ(origin_verdict(failure(transport_failure::proxy), false), verdict::ignored);
 }
 
 TEST(FinalOutcome, NamesWhatHappened) {
   EXPECT_EQ(final_outcome(answer(204)), outcome::ok);
   EXPECT_EQ(final_outcome(answer(404)), outcome::http_error);
-  EXPECT_EQ(final_outcome(failure(transport_failure::reset)), outcome::connect);
+  EXPECT_EQ(final_outcome(failure(transport_failure::connect)), outcome::connect);
+  EXPECT_EQ(final_outcome(failure(transport_failure::reset)), outcome::reset);
+  EXPECT_EQ(final_outcome(failure(transport_failure::protocol)), outcome::protocol);
+  EXPECT_EQ(final_outcome(failure(transport_failure::proxy)), outcome::proxy);
   EXPECT_EQ(final_outcome(failure(transport_failure::tls)), outcome::tls);
   EXPECT_EQ(final_outcome(failure(transport_failure::dns)), outcome::dns);
   EXPECT_EQ(final_outcome(failure(transport_failure::timeout)), outcome::timeout);
-  EXPECT_EQ(final_outcome(failure(transport_failure::body_too_large)), outcome::http_error);
+  EXPECT_EQ(final_outcome(failure(transport_failure::body_too_large)), outcome::body_too_large);
 }
 
 }  // namespace

@@ -124,6 +124,23 @@ TEST_F(HttpClientWallClock, CallsAMalformedResponseAProtocolError) {
   }
 }
 
+TEST_F(HttpClientWallClock, TakesNoSwitchOfProtocolsForAnAnswer) {
+  const outcome o =
+      answer_with("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", ending::hold);
+  expect_failure(o, transport_failure::protocol, "another protocol (status 101)");
+  EXPECT_EQ(o.reached.status, 101U);
+}
+
+TEST_F(HttpClientWallClock, SaysHowFarAnExchangeHadCome) {
+  const outcome cut = answer_with("HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\nhalf");
+  EXPECT_TRUE(cut.reached.sent);
+  EXPECT_EQ(cut.reached.status, 503U);
+  EXPECT_EQ(cut.reached.bytes, 4U);
+  const outcome silent = answer_with("");
+  EXPECT_TRUE(silent.reached.sent);
+  EXPECT_EQ(silent.reached.status, 0U);
+}
+
 TEST_F(HttpClientWallClock, LimitsTheHeader) {
   const std::string fits =
       "HTTP/1.1 200 OK\r\nX: " + std::string(60 * 1024, 'x') + "\r\nContent-Length: 0\r\n\r\n";
@@ -517,6 +534,7 @@ TEST_F(HttpClientWallClock, AsksAProxyForTheWholeUrl) {
 
 TEST_F(HttpClientWallClock, ReportsAProxyThatRefusesATunnel) {
   scripted_server proxy(loop, {{{"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"}},
+                               {{"HTTP/1.1 502 Bad Gateway\r\n\r\n"}},
                                {{"no proxy\r\n"}},
                                {{""}},
                                {{"HTTP/1.1 200 OK\r\n\r\nsurprise"}, ending::hold},
@@ -525,10 +543,14 @@ TEST_F(HttpClientWallClock, ReportsAProxyThatRefusesATunnel) {
   o.proxy = proxy.authority();
   o.connect_timeout = 5s;
   http_client client(loop.get_executor(), o);
-  expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::connect,
+  const outcome refused = fetch(loop, client, "https://a.test/");
+  expect_failure(refused, transport_failure::proxy,
                  "refused the tunnel with status 407 Proxy Authentication Required");
+  EXPECT_FALSE(refused.reached.sent);
+  EXPECT_EQ(refused.reached.status, 0U) << "it is the proxy's, not the server's";
   EXPECT_THAT(proxy.requests().at(0),
               testing::StartsWith("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n"));
+  expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::connect, "502 Bad Gateway");
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::protocol, "malformed answer");
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::reset, "ended the connection");
   expect_failure(fetch(loop, client, "https://a.test/"), transport_failure::protocol, "malformed answer");

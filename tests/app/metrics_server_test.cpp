@@ -17,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 std::string refusal(const char* text) {
@@ -77,11 +78,11 @@ TEST_F(MetricsServerWallClock, GivesThePageToWhoeverAsks) {
   metrics_server server(loop.get_executor(), parse_loopback("127.0.0.1:0"),
                         [&] { return "page " + std::to_string(++asked) + "\n"; });
   EXPECT_THAT(server.url(), AllOf(StartsWith("http://127.0.0.1:"), EndsWith("/metrics")));
-  EXPECT_THAT(ask(server, "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"),
+  EXPECT_THAT(ask(server, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("text/plain; version=0.0.4"),
                     EndsWith("\r\n\r\npage 1\n")));
-  EXPECT_THAT(ask(server, "GET /metrics?x=1 HTTP/1.1\r\nHost: h\r\n\r\n"), EndsWith("page 2\n"));
-  EXPECT_THAT(ask(server, "HEAD /metrics HTTP/1.1\r\nHost: h\r\n\r\n"),
+  EXPECT_THAT(ask(server, "GET /metrics?x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"), EndsWith("page 2\n"));
+  EXPECT_THAT(ask(server, "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"),
               AllOf(HasSubstr("Content-Length: 7"), EndsWith("\r\n\r\n")));
   server.stop();
   test::run_until(loop, [&] { return loop.stopped(); });
@@ -90,12 +91,26 @@ TEST_F(MetricsServerWallClock, GivesThePageToWhoeverAsks) {
 TEST_F(MetricsServerWallClock, AnswersNothingElse) {
   metrics_server server(loop.get_executor(), parse_loopback("127.0.0.1:0"),
                         []() -> std::string { throw std::runtime_error("no page today"); });
-  EXPECT_THAT(ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 404"));
-  EXPECT_THAT(ask(server, "POST /metrics HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
+  EXPECT_THAT(ask(server, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(ask(server, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET, HEAD")));
-  EXPECT_THAT(ask(server, "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"),
+  EXPECT_THAT(ask(server, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("no page today")));
   EXPECT_THAT(ask(server, "no HTTP at all\r\n\r\n"), IsEmpty());
+}
+
+TEST_F(MetricsServerWallClock, RefusesAForeignHost) {
+  metrics_server server(loop.get_executor(), parse_loopback("127.0.0.1:0"), [] { return "page"; });
+  for (const char* host : {"localhost", "LOCALHOST:9090", "127.0.0.1", "127.0.0.1:9090", "[::1]", "[::1]:1"})
+    EXPECT_THAT(ask(server, std::string("GET /metrics HTTP/1.1\r\nHost: ") + host + "\r\n\r\n"),
+                StartsWith("HTTP/1.1 200"))
+        << host;
+  EXPECT_THAT(ask(server, "GET /metrics HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  for (const char* host : {"evil.example", "evil.example:9090", "localhost.evil.example", "127.0.0.1.evil.example",
+                           "10.0.0.1:9090", "[2001:db8::1]:9090", "[::1", "", "localhost\r\nHost: evil.example"})
+    EXPECT_THAT(ask(server, std::string("GET /metrics HTTP/1.1\r\nHost: ") + host + "\r\n\r\n"),
+                AllOf(StartsWith("HTTP/1.1 403"), Not(HasSubstr("page"))))
+        << host;
 }
 
 TEST_F(MetricsServerWallClock, LetsTheLoopEndWhenItIsStopped) {

@@ -69,6 +69,7 @@ class memory_sink : public body_sink {
 struct outcome {
   std::optional<http_response> response;
   std::optional<transport_failure> failure;
+  exchange_progress reached;
   bool cancelled = false;
   std::string what;
   std::string body;
@@ -81,6 +82,7 @@ inline asio::awaitable<outcome> attempt(transport& client, http_request request)
     result.response = co_await client.exchange(request, sink);
   } catch (const transport_error& error) {
     result.failure = error.kind();
+    result.reached = error.progress();
     result.what = error.what();
   } catch (const boost::system::system_error& error) {
     result.cancelled = error.code() == asio::error::operation_aborted;

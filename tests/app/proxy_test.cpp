@@ -92,6 +92,22 @@ TEST(Proxy, PrefersTheOption) {
   EXPECT_EQ(chosen(proxy_rules("", env), "http://h/"), "direct");
 }
 
+TEST(Proxy, MindsAVariableThatCannotBeUsedOnlyWhereItIsMeant) {
+  const variables bad{{"ALL_PROXY", "gopher://p:1"}, {"https_proxy", "a:1"}};
+  const proxy_rules rules(std::nullopt, environment(bad));
+  EXPECT_EQ(chosen(rules, "https://h/"), "a:1");
+  try {
+    static_cast<void>(rules.for_origin(parse_url("http://h/").server));
+    ADD_FAILURE() << "gopher:// was taken for a proxy";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("ALL_PROXY"), std::string::npos) << error.what();
+  }
+  variables exempt = bad;
+  exempt["no_proxy"] = "*";
+  EXPECT_EQ(chosen(proxy_rules(std::nullopt, environment(exempt)), "http://h/"), "direct");
+  EXPECT_EQ(chosen(proxy_rules("", environment(bad)), "http://h/"), "direct");
+}
+
 TEST(Proxy, ExemptsHosts) {
   struct row {
     const char* no_proxy;

@@ -174,22 +174,22 @@ TEST_P(FetchServerFaultsWallClock, EndsSaysWhyAndGoesOn) {
 INSTANTIATE_TEST_SUITE_P(
     , FetchServerFaultsWallClock,
     ::testing::Values(
-        fault_row{"ResetInHeader", fault::reset_in_header, "connect", "within its header"},
-        fault_row{"ResetInBody", fault::reset_in_body, "connect", "within its body"},
-        fault_row{"TruncatedBody", fault::truncated_body, "connect", "within its body"},
+        fault_row{"ResetInHeader", fault::reset_in_header, "reset", "within its header"},
+        fault_row{"ResetInBody", fault::reset_in_body, "reset", "within its body"},
+        fault_row{"TruncatedBody", fault::truncated_body, "reset", "within its body"},
         fault_row{"EndlessBody", fault::endless_body, "timeout", "no answer in time", {"--timeout", "500ms"}},
         fault_row{"EndlessBodyOverTheLimit",
                   fault::endless_body,
-                  "http_error",
-                  "limit of 65536 bytes",
+                  "body_too_large",
+                  "--max-body, 65536 bytes",
                   {"--max-body", "64k"}},
-        fault_row{"EndlessHeader", fault::endless_header, "connect", "limit of 64 KiB"},
+        fault_row{"EndlessHeader", fault::endless_header, "protocol", "limit of 64 KiB"},
         fault_row{
             "SilenceAfterConnect", fault::silence, "timeout", "no answer in time", {"--timeout", "500ms"}},
         fault_row{
             "SilenceInBody", fault::silence_in_body, "timeout", "no answer in time", {"--timeout", "500ms"}},
-        fault_row{"TwoContentLengths", fault::two_lengths, "connect", "malformed"},
-        fault_row{"NoHttp", fault::no_http, "connect", "malformed"}),
+        fault_row{"TwoContentLengths", fault::two_lengths, "protocol", "malformed"},
+        fault_row{"NoHttp", fault::no_http, "protocol", "malformed"}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST_F(FetchFaultsWallClock, TakesNoAnswerFromBytesBehindABody) {
@@ -359,7 +359,7 @@ std::string get(const std::string& url) {
   asio::io_context loop;
   asio::ip::tcp::socket peer(loop);
   peer.connect({asio::ip::make_address("127.0.0.1"), port});
-  asio::write(peer, asio::buffer("GET " + url.substr(slash) + " HTTP/1.1\r\nHost: here\r\n\r\n"));
+  asio::write(peer, asio::buffer("GET " + url.substr(slash) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   std::string text;
   boost::system::error_code end;
   asio::read(peer, asio::dynamic_buffer(text), end);

@@ -305,6 +305,7 @@ boost::asio::awaitable<answer> basic_engine<Clock>::exchange(flight_ptr f, std::
   } catch (const transport_error& error) {
     came.failure = error.kind();
     came.what_failed = error.what();
+    came.reached = error.progress();
     came.body = nullptr;
   }
   came.alone = f->out == 1;
@@ -341,6 +342,7 @@ void basic_engine<Clock>::settle(flight& f, std::exception_ptr error, answer cam
     result.response = std::move(came.response);
     result.failure = came.failure;
     result.error = std::move(came.what_failed);
+    result.reached = came.reached;
     f.attempt.body = std::move(came.body);
     f.attempt.answered_by = came.hedge;
   } catch (const aio::async_timeout_error&) {
