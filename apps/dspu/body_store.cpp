@@ -3,52 +3,32 @@
 #include "dspu/failure.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
+#include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace dspu::app {
 
-namespace {
-
-constexpr std::size_t longest_stem = 150;
-
-bool is_safe(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-         c == '_';
-}
-
-}  // namespace
-
-std::string body_file_name(std::uint64_t n, std::string_view url) {
-  std::string number = std::to_string(n);
-  if (number.size() < 8) number.insert(0, 8 - number.size(), '0');
-  const std::size_t slashes = url.find("://");
-  std::string stem(slashes == std::string_view::npos ? url : url.substr(slashes + 3));
-  // A password in the URL has no business in a file name.
-  if (const std::size_t at = stem.substr(0, stem.find('/')).rfind('@'); at != std::string::npos)
-    stem.erase(0, at + 1);
-  std::ranges::replace_if(
-      stem, [](char c) { return !is_safe(c); }, '_');
-  stem.resize(std::min(stem.size(), longest_stem));
-  while (!stem.empty() && (stem.back() == '_' || stem.back() == '.')) stem.pop_back();
-  return number + "-" + stem;
-}
-
-kept_body::kept_body(std::string path, std::optional<std::uint64_t> inline_limit, std::string part_suffix)
-    : path_(std::move(path)), part_(path_ + std::move(part_suffix)), inline_limit_(inline_limit) {}
-
-kept_body::~kept_body() { discard(); }
+kept_body::kept_body(place where, std::optional<std::uint64_t> inline_limit)
+    : where_(std::move(where)), inline_limit_(inline_limit) {}
 
 void kept_body::begin(const http_response&) {
   discard();
   if (inline_limit_) text_.emplace();
-  if (path_.empty()) return;
-  file_ = file_descriptor(::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file_) throw io_failure("cannot write " + part_, errno);
+  if (where_.base < 0) return;
+  std::string shown = where_.shown_base;
+  int directory = where_.base;
+  if (!where_.directories.empty()) {
+    directory_ = make_directories(where_.base, where_.directories, where_.shown_base);
+    directory = directory_.get();
+    shown = (std::filesystem::path(shown) / where_.directories).string();
+  }
+  file_ = std::make_unique<saved_file>(directory, where_.name, shown, where_.part_suffix, where_.options);
 }
 
 void kept_body::write(std::span<const char> bytes) {
@@ -58,26 +38,18 @@ void kept_body::write(std::span<const char> bytes) {
     omitted_ = true;
   }
   if (text_) text_->append(bytes.data(), bytes.size());
-  while (file_ && !bytes.empty()) {
-    const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw io_failure("cannot write " + part_, errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
+  if (file_) file_->write(bytes);
 }
 
 void kept_body::finish() {
   if (!file_) return;
-  file_.reset();
-  if (std::rename(part_.c_str(), path_.c_str()) != 0) throw io_failure("cannot rename " + part_, errno);
-  finished_file_ = path_;
+  file_->commit();
+  finished_file_ = file_->path();
+  file_ = nullptr;
 }
 
 void kept_body::discard() {
-  if (file_) {
-    file_.reset();
-    ::unlink(part_.c_str());
-  }
+  file_ = nullptr;
   text_.reset();
   omitted_ = false;
   bytes_ = 0;
@@ -90,15 +62,44 @@ body_store::body_store(body_options options) : options_(std::move(options)) {
   std::error_code error;
   std::filesystem::create_directories(options_.directory, error);
   if (error) throw io_failure("cannot make directory " + options_.directory, error.value());
+  directory_ = file_descriptor(::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory_) throw io_failure("cannot open directory " + options_.directory, errno);
 }
 
-std::unique_ptr<kept_body> body_store::open(std::uint64_t n, std::string_view url, std::int64_t hedge) const {
-  std::string path;
-  if (!options_.directory.empty()) {
-    path = (std::filesystem::path(options_.directory) / body_file_name(n, url)).string();
+void body_store::claim(const body_owner& owner) {
+  if (!directory_ || options_.name.tells_ids_apart()) return;
+  const std::string name = options_.name.expand(owner.id, owner.n, owner.url);
+  const std::string path = (std::filesystem::path(options_.directory) / name).string();
+  if (!claimed_.insert(digest_of({name})))
+    throw std::invalid_argument(
+        "its body would be saved as " + path +
+        ", as another request's is; give --output-name a field that tells them apart");
+  struct stat existing{};
+  if (::fstatat(directory_.get(), name.c_str(), &existing, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (!options_.overwrite)
+    throw std::invalid_argument("its body would be saved as " + path +
+                                ", which exists and may be another's; --overwrite replaces it");
+  const bool used =
+      ::fstatat(directory_.get(), name.c_str(), &existing, 0) == 0 &&
+      std::ranges::find(options_.files_of_run, identity_of(existing)) != options_.files_of_run.end();
+  if (used)
+    throw std::invalid_argument("its body would be saved as " + path + ", which the run reads or writes");
+}
+
+std::unique_ptr<kept_body> body_store::open(const body_owner& owner, std::int64_t hedge) const {
+  kept_body::place where;
+  if (directory_) {
+    where.base = directory_.get();
+    where.shown_base = options_.directory;
+    where.name = options_.name.expand(owner.id, owner.n, owner.url);
+    if (const std::size_t slash = where.name.rfind('/'); slash != where.name.npos) {
+      where.directories = where.name.substr(0, slash);
+      where.name.erase(0, slash + 1);
+    }
+    if (hedge != 0) where.part_suffix += std::to_string(hedge);
+    where.options = {.replace = options_.overwrite || options_.name.tells_ids_apart(), .sync = options_.sync};
   }
-  std::string suffix = hedge == 0 ? ".part" : ".part" + std::to_string(hedge);
-  return std::make_unique<kept_body>(std::move(path), options_.inline_limit, std::move(suffix));
+  return std::make_unique<kept_body>(std::move(where), options_.inline_limit);
 }
 
 }  // namespace dspu::app

@@ -1,7 +1,11 @@
 // What becomes of response bodies: counted, kept for the result line, written to a directory.
 #pragma once
 
+#include "dspu/digest.hpp"
 #include "dspu/file_descriptor.hpp"
+#include "dspu/file_identity.hpp"
+#include "dspu/output_name.hpp"
+#include "dspu/saved_file.hpp"
 #include "dspu/transport.hpp"
 
 #include <cstdint>
@@ -9,27 +13,42 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dspu::app {
 
 struct body_options {
   std::string directory{};  // empty: bodies are not saved
   std::optional<std::uint64_t> inline_limit = std::nullopt;
+  output_name name = output_name();
+  bool overwrite = false;  // files of earlier runs, where the name does not tell whose they are
+  bool sync = false;       // --fsync
+  std::vector<file_identity> files_of_run{};  // which are never overwritten
 };
 
-// A name for the file of request `n`: unique because of n, readable because of the URL, safe on any file
-// system.
-std::string body_file_name(std::uint64_t n, std::string_view url);
+// The request whose body it is.
+struct body_owner {
+  std::string_view id;
+  std::uint64_t n = 0;
+  std::string_view url;
+};
 
-// The body of one request: of its last response, as each response voids what the one before left. A file is
-// written beside its final name and renamed when it is whole; one that never becomes whole is removed.
+// The body of one request: of its last response, as each response voids what the one before left. Its file is
+// there once it is whole (saved_file.hpp).
 class kept_body final : public body_sink {
  public:
-  // `path` empty: no file. Until it is whole the file has `part_suffix` behind its name.
-  kept_body(std::string path, std::optional<std::uint64_t> inline_limit, std::string part_suffix = ".part");
+  struct place {
+    int base = -1;              // the directory of --save, open; -1: no file
+    std::string shown_base{};   // its name
+    std::string directories{};  // below it, if the name has any
+    std::string name{};
+    std::string part_suffix = ".part";
+    saved_file_options options{};
+  };
+
+  kept_body(place where, std::optional<std::uint64_t> inline_limit);
   kept_body(const kept_body&) = delete;
   kept_body& operator=(const kept_body&) = delete;
-  ~kept_body() override;
 
   void begin(const http_response& head) override;
   void write(std::span<const char> bytes) override;
@@ -45,10 +64,10 @@ class kept_body final : public body_sink {
   std::optional<std::string> take_text();
 
  private:
-  std::string path_;
-  std::string part_;
+  place where_;
   std::optional<std::uint64_t> inline_limit_;
-  file_descriptor file_;
+  file_descriptor directory_;  // below the base
+  std::unique_ptr<saved_file> file_;
   std::string finished_file_;
   std::optional<std::string> text_;
   bool omitted_ = false;
@@ -60,11 +79,18 @@ class body_store {
   // Makes the directory. Throws: io_error.
   explicit body_store(body_options options);
 
+  // Reserves the name of a request's file, before the request is sent; once for each request.
+  // Throws: std::invalid_argument if another request of the run has it, or a file that may be somebody
+  // else's.
+  void claim(const body_owner& owner);
+
   // `hedge`: of the exchanges for one attempt that are out at once, each writes a file of its own.
-  std::unique_ptr<kept_body> open(std::uint64_t n, std::string_view url, std::int64_t hedge = 0) const;
+  std::unique_ptr<kept_body> open(const body_owner& owner, std::int64_t hedge = 0) const;
 
  private:
   body_options options_;
+  file_descriptor directory_;
+  digest_set claimed_;  // names, where two requests may have the same
 };
 
 }  // namespace dspu::app

@@ -25,11 +25,11 @@ std::size_t raise_descriptor_limit() {
   return static_cast<std::size_t>(limit.rlim_cur);
 }
 
-connection_budget fit_connections(std::size_t limit, std::size_t wanted, bool saves_bodies) {
+connection_budget fit_connections(std::size_t limit, std::size_t wanted, std::size_t files_each) {
   const std::size_t room = limit > reserve ? limit - reserve : 1;
-  const std::size_t each = saves_bodies ? 2 : 1;
+  const std::size_t each = 1 + files_each;
   const std::size_t concurrency = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, room / each));
-  const std::size_t files = saves_bodies ? concurrency : 0;
+  const std::size_t files = files_each * concurrency;
   const std::size_t left = room > files ? room - files : 1;
   return {concurrency, std::clamp(left, concurrency, concurrency + most_idle)};
 }

@@ -13,9 +13,8 @@ struct connection_budget {
   std::size_t connections = 0;  // in all: those out, and those that idle
 };
 
-// What of `wanted` fits under `limit` open files, if each request out may have one more of them open beside
-// its connection
-// (--save). Idle connections count, and give way to those that are needed.
-connection_budget fit_connections(std::size_t limit, std::size_t wanted, bool saves_bodies);
+// What of `wanted` fits under `limit` open files, if each request out may have `files_each` more of them open
+// beside its connection (--save). Idle connections count, and give way to those that are needed.
+connection_budget fit_connections(std::size_t limit, std::size_t wanted, std::size_t files_each);
 
 }  // namespace dspu::app

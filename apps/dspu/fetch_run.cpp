@@ -30,10 +30,16 @@ http_client_options client_options(const fetch_options& options, std::size_t con
   return client;
 }
 
+// A body's file, and its directory if that is not the one of --save.
+std::size_t files_each(const fetch_options& options) {
+  if (options.save.empty()) return 0;
+  return options.save_as && options.save_as->has_directories() ? 2 : 1;
+}
+
 // Lowers -j to what the system allows, and says so.
 connection_budget budget_for(const fetch_options& options, console& out) {
   const std::size_t limit = raise_descriptor_limit();
-  const connection_budget budget = fit_connections(limit, options.concurrency, !options.save.empty());
+  const connection_budget budget = fit_connections(limit, options.concurrency, files_each(options));
   if (budget.concurrency < options.concurrency) {
     out.say("dspu fetch: warning: only " + std::to_string(limit) +
             " files may be open (ulimit -n); --concurrency is " + std::to_string(budget.concurrency) +
@@ -95,6 +101,9 @@ int fetch_run::run() {
         "dspu fetch: resuming: " + std::to_string(output_.finished()->size()) + " are finished";
     if (output_.torn_bytes() > 0)
       message += "; a torn line of " + std::to_string(output_.torn_bytes()) + " bytes is cut off";
+    if (output_.damaged_lines() > 0)
+      message += "; " + std::to_string(output_.damaged_lines()) +
+                 " lines with NUL bytes (of a power cut?) are taken out and done again";
     console_.say(message);
   }
   if (options_.metrics) console_.say("dspu fetch: metrics at " + telemetry_.metrics_url());

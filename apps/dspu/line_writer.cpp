@@ -57,6 +57,10 @@ line_writer line_writer::append_to(const std::string& path) {
 
 void line_writer::empty() { empty_if_regular(file_.get(), name_); }
 
+void line_writer::sync() {
+  if (regular_ && ::fdatasync(file_.get()) != 0) throw io_failure("cannot write " + name_, errno);
+}
+
 void line_writer::write(std::string_view lines) {
   std::size_t written = 0;
   while (written < lines.size()) {

@@ -29,6 +29,9 @@ class line_writer {
   // of them is taken back, so that no torn line stays. Blocks while a pipe is full. Throws: io_error.
   void write(std::string_view lines);
 
+  // Returns once what was written is on the disk; at once if it is no regular file. Throws: io_error.
+  void sync();
+
   bool regular() const { return regular_; }
   const std::string& name() const { return name_; }
 

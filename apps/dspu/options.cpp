@@ -3,6 +3,7 @@
 #include "dspu/cli_option.hpp"
 #include "dspu/failure.hpp"
 #include "dspu/metrics_server.hpp"
+#include "dspu/run_files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -126,6 +127,16 @@ void add_output_options(CLI::App& app, fetch_options& o) {
       ->group(group);
   app.add_option("--save", o.save, "Write each body to a file in this directory")
       ->type_name("DIR")
+      ->group(group);
+  add_parsed_option(
+      app, "--output-name", o.save_as, [](std::string_view text) { return output_name(text); },
+      "Name of each saved file, as '{host}/{n}{ext}'; fields: {id}, {n}, {host}, {path}, "
+      "{basename}, {ext}",
+      std::string(output_name::usual))
+      ->type_name("NAME")
+      ->group(group);
+  app.add_flag("--overwrite", o.overwrite, "Let --output-name replace files that exist")->group(group);
+  app.add_flag("--fsync", o.fsync, "Have results and saved bodies on the disk before they count (slower)")
       ->group(group);
   add_parsed_option(app, "--inline-body", o.inline_body, parse_size,
                     "Put bodies up to this size into the results")
@@ -300,6 +311,17 @@ std::string read_data(const std::string& data) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+body_options to_body_options(const fetch_options& options) {
+  body_options made;
+  made.directory = options.save;
+  made.inline_limit = options.inline_body;
+  if (options.save_as) made.name = *options.save_as;
+  made.overwrite = options.overwrite;
+  made.sync = options.fsync;
+  if (made.overwrite) made.files_of_run = files_of_run(options);
+  return made;
+}
+
 }  // namespace
 
 void add_fetch_options(CLI::App& app, fetch_options& options) {
@@ -319,6 +341,8 @@ void check(fetch_options& options, bool stdin_is_piped) {
       throw usage_error("nothing to fetch: give URLs, -i FILE, or pipe a list into standard input");
     options.inputs.emplace_back("-");
   }
+  if (options.save.empty() && (options.save_as || options.overwrite))
+    throw usage_error("--output-name and --overwrite are about saved files: they need --save DIR");
   if (options.resume && options.output == "-") {
     throw usage_error(
         "--resume needs -o FILE: the results in it say what is finished, and a pipe cannot be read back");
@@ -369,7 +393,7 @@ engine_options to_engine_options(const fetch_options& options) {
   flow.timeout = options.timeout;
   flow.hedge = options.hedge;
   flow.max_redirects = static_cast<unsigned>(options.max_redirects);
-  flow.bodies = {options.save, options.inline_body};
+  flow.bodies = to_body_options(options);
   flow.seed = std::random_device{}();
   load.origin.seed = flow.seed;
   made.max_time = options.max_time;

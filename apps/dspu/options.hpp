@@ -6,6 +6,7 @@
 #include "dspu/core/breaker_options.hpp"
 #include "dspu/engine.hpp"
 #include "dspu/input.hpp"
+#include "dspu/output_name.hpp"
 #include "dspu/parse.hpp"
 #include "dspu/parse_policy.hpp"
 
@@ -37,6 +38,9 @@ struct fetch_options {
   std::string output = "-";
   bool resume = false;
   std::string save;
+  std::optional<output_name> save_as;
+  bool overwrite = false;
+  bool fsync = false;
   std::optional<std::uint64_t> inline_body;
   std::string failed_to;
   std::string summary_json;

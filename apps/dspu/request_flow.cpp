@@ -44,6 +44,7 @@ request_flow::request_flow(flow_options options, core::instant now, flow_observe
 
 void request_flow::accept(input_item item, core::instant now) {
   ++counts_.read;
+  if (item.problem.empty()) claim_file(item);
   if (!item.problem.empty()) {
     reject(item);
     return;
@@ -51,6 +52,14 @@ void request_flow::accept(input_item item, core::instant now) {
   auto made = std::make_unique<job>(std::move(item), options_.plan, now);
   weight_ += made->weight;
   scheduler_.add(std::move(made), now);
+}
+
+void request_flow::claim_file(input_item& item) {
+  try {
+    bodies_.claim({item.id, item.n, item.request.url});
+  } catch (const std::invalid_argument& error) {
+    item.problem = item.request.url + ": " + error.what();
+  }
 }
 
 std::optional<attempt> request_flow::next(core::instant now) {
@@ -76,7 +85,7 @@ std::optional<attempt> request_flow::next(core::instant now) {
 }
 
 std::unique_ptr<kept_body> request_flow::open_body(const attempt& a, std::int64_t hedge) const {
-  return bodies_.open(a.job->n, a.job->original().url, hedge);
+  return bodies_.open({a.job->id, a.job->n, a.job->original().url}, hedge);
 }
 
 bool request_flow::may_hedge(const attempt& a) const {

@@ -101,6 +101,8 @@ class request_flow {
   wait_totals waits(core::instant now) const { return scheduler_.totals(now); }
 
  private:
+  // Makes an item a wrong one if its body cannot be saved.
+  void claim_file(input_item& item);
   void record_attempt(const attempt& a, const attempt_result& result, core::instant now) const;
   std::optional<core::duration> obey_origin(const attempt& a, const attempt_result& result,
                                             core::instant now);

@@ -1,6 +1,14 @@
 #include "dspu/result_output.hpp"
 
+#include "dspu/failure.hpp"
+#include "dspu/file_descriptor.hpp"
 #include "dspu/request_line.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
 
 namespace dspu::app {
 
@@ -8,9 +16,19 @@ namespace {
 
 constexpr std::size_t most_unwritten = 64 * 1024;
 
+// So that the file is found after a power cut.
+void sync_directory_of(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const file_descriptor directory(
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0)
+    throw io_failure("cannot sync the directory of " + path, errno);
+}
+
 }  // namespace
 
-result_output::result_output(const fetch_options& options) : results_(open(options)) {
+result_output::result_output(const fetch_options& options) : results_(open(options)), sync_(options.fsync) {
+  if (sync_ && options.output != "-" && results_.regular()) sync_directory_of(options.output);
   if (!options.failed_to.empty()) failed_.emplace(line_writer::append_to(options.failed_to));
 }
 
@@ -21,6 +39,7 @@ line_writer result_output::open(const fetch_options& options) {
   resumed_results resumed = resume_results(options.output);
   finished_.emplace(std::move(resumed.finished));
   torn_bytes_ = resumed.torn_bytes;
+  damaged_lines_ = resumed.damaged_lines;
   return std::move(resumed.writer);
 }
 
@@ -41,6 +60,7 @@ void result_output::flush() {
   if (unwritten_.empty()) return;
   try {
     results_.write(unwritten_);
+    if (sync_) results_.sync();
   } catch (...) {
     unwritten_.clear();  // a part of it may have gone to a pipe: it must not go twice
     throw;

@@ -32,6 +32,7 @@ class result_output {
   // What --resume found; nothing without it.
   const finished_requests* finished() const { return finished_ ? &*finished_ : nullptr; }
   std::uint64_t torn_bytes() const { return torn_bytes_; }
+  std::uint64_t damaged_lines() const { return damaged_lines_; }
 
  private:
   line_writer open(const fetch_options& options);
@@ -39,7 +40,9 @@ class result_output {
   std::optional<finished_requests> finished_;
   bool begins_anew_ = false;
   std::uint64_t torn_bytes_ = 0;
+  std::uint64_t damaged_lines_ = 0;
   line_writer results_;
+  bool sync_;              // --fsync
   std::string unwritten_;  // whole lines
   std::optional<line_writer> failed_;
 };

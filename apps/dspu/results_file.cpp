@@ -11,6 +11,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 
@@ -20,13 +22,22 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view result_begin = "{\"v\":";  // as append_json_line writes it
+
+[[noreturn]] void refuse(const std::string& where, const std::string& why) {
+  throw usage_error(where + ": " + why + "; --resume goes on only with a file that dspu wrote");
+}
+
+// Some file systems know no locks; then two runs on one file are the user's affair.
+void lock(int fd, const std::string& path) {
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw usage_error("another run is writing to " + path);
+}
+
 file_descriptor open_locked(const std::string& path) {
   file_descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!file) throw io_failure("cannot write " + path, errno);
-  // Some file systems know no locks; then two runs on one file are the user's affair.
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    throw usage_error("another run is writing to " + path);
-  }
+  lock(file.get(), path);
   return file;
 }
 
@@ -54,24 +65,93 @@ off_t end_of_whole_lines(int fd, off_t size, const std::string& path) {
   return 0;
 }
 
-// Reads the first `whole` bytes, which end in a line feed.
-finished_requests read_finished(const std::string& path, off_t whole) {
-  finished_requests finished;
-  file_descriptor copy(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!copy) throw io_failure("cannot read " + path, errno);
+bool may_begin_a_result(std::string_view text) {
+  return text.starts_with(result_begin) || result_begin.starts_with(text);
+}
+
+// A result line has no NUL byte. After a power cut a file may have runs of them, where its length had reached
+// the disk and its bytes had not. Text in UTF-16, which was never a result, has one beside each letter.
+bool is_damaged(std::string_view line) {
+  constexpr int most_runs = 3;
+  int runs = 0;
+  for (std::size_t i = 0; i < line.size(); ++i)
+    runs += line[i] == '\0' && (i == 0 || line[i - 1] != '\0') ? 1 : 0;
+  return runs > 0 && runs <= most_runs && may_begin_a_result(line.substr(0, line.find('\0')));
+}
+
+file_descriptor open_to_read(const std::string& path) {
+  file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw io_failure("cannot read " + path, errno);
+  return file;
+}
+
+// Calls `use(line, number)` for each of the lines in the first `whole` bytes, which end in a line feed.
+template <class Use>
+void for_each_line(const std::string& path, off_t whole, Use use) {
   // A line gets as long as --inline-body lets it; whoever wrote it had the memory.
-  line_reader reader(std::move(copy), path, std::numeric_limits<std::size_t>::max() / 4);
+  line_reader reader(open_to_read(path), path, std::numeric_limits<std::size_t>::max() / 4);
   std::string_view line;
   while (reader.next(line) == line_reader::status::line &&
          reader.bytes_taken() <= static_cast<std::uint64_t>(whole)) {
-    try {
-      finished.add(line);
-    } catch (const std::invalid_argument& error) {
-      throw usage_error(path + ":" + std::to_string(reader.line_number()) + ": " + error.what() +
-                        "; --resume goes on only with a file that dspu wrote");
-    }
+    use(line, reader.line_number());
   }
-  return finished;
+}
+
+struct journal {
+  finished_requests finished;
+  std::uint64_t damaged_lines = 0;
+};
+
+journal read_journal(const std::string& path, off_t whole) {
+  journal read;
+  for_each_line(path, whole, [&](std::string_view line, std::uint64_t number) {
+    if (is_damaged(line)) {
+      ++read.damaged_lines;
+      return;
+    }
+    try {
+      read.finished.add(line);
+    } catch (const std::invalid_argument& error) {
+      refuse(path + ":" + std::to_string(number), error.what());
+    }
+  });
+  return read;
+}
+
+// What is behind the last line feed is cut off. So it must be the beginning of a result, and not somebody's
+// text.
+void check_tail(int fd, off_t whole, const std::string& path) {
+  std::array<char, result_begin.size()> buffer{};
+  const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), whole);
+  if (count < 0) throw io_failure("cannot read " + path, errno);
+  std::string_view tail(buffer.data(), static_cast<std::size_t>(count));
+  tail = tail.substr(0, tail.find('\0'));
+  if (!may_begin_a_result(tail)) refuse(path, "what is behind its last line feed is not a result");
+}
+
+// The file without its damaged lines, in its place: written beside it first, so that nothing is lost whenever
+// this ends. Returns it locked.
+file_descriptor repair(const std::string& path, int damaged, off_t whole) {
+  const std::string target = std::filesystem::canonical(path).string();
+  const std::string part = target + ".repaired";
+  ::unlink(part.c_str());
+  file_descriptor file(
+      ::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) throw io_failure("cannot write " + part, errno);
+  lock(file.get(), path);
+  struct stat facts{};
+  if (::fstat(damaged, &facts) == 0) {
+    // As the file was, as far as this user may make it so.
+    [[maybe_unused]] const int owner = ::fchown(file.get(), facts.st_uid, facts.st_gid);
+    ::fchmod(file.get(), facts.st_mode & 07777);
+  }
+  line_writer writer(file_descriptor(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)), part);
+  for_each_line(path, whole, [&](std::string_view line, std::uint64_t) {
+    if (!is_damaged(line)) writer.write(std::string(line) + "\n");
+  });
+  writer.sync();
+  if (std::rename(part.c_str(), target.c_str()) != 0) throw io_failure("cannot rename " + part, errno);
+  return file;
 }
 
 }  // namespace
@@ -101,9 +181,15 @@ resumed_results resume_results(const std::string& path) {
   const off_t size = size_of(file.get(), path);
   const off_t whole = end_of_whole_lines(file.get(), size, path);
   // Read first: a file that turns out not to be ours stays as it is.
-  finished_requests finished = read_finished(path, whole);
-  if (whole != size && ::ftruncate(file.get(), whole) != 0) throw io_failure("cannot write " + path, errno);
-  return {line_writer(std::move(file), path), std::move(finished), static_cast<std::uint64_t>(size - whole)};
+  journal read = read_journal(path, whole);
+  check_tail(file.get(), whole, path);
+  if (read.damaged_lines > 0) {
+    file = repair(path, file.get(), whole);
+  } else if (whole != size && ::ftruncate(file.get(), whole) != 0) {
+    throw io_failure("cannot write " + path, errno);
+  }
+  return {line_writer(std::move(file), path), std::move(read.finished),
+          static_cast<std::uint64_t>(size - whole), read.damaged_lines};
 }
 
 line_writer open_results(const std::string& path) { return line_writer(open_locked(path), path); }

@@ -36,11 +36,13 @@ class finished_requests {
 struct resumed_results {
   line_writer writer;
   finished_requests finished;
-  std::uint64_t torn_bytes = 0;  // cut off the end
+  std::uint64_t torn_bytes = 0;     // cut off the end
+  std::uint64_t damaged_lines = 0;  // taken out: they had NUL bytes
 };
 
 // Opens the file (made if absent), locks it against a second run, cuts off a torn last line and reads the
-// rest. Throws: usage_error if it is not a file of results, or another run has it; io_error.
+// rest. Lines with NUL bytes are taken out: a power cut leaves such, and their requests count as not done.
+// Throws: usage_error if it is not a file of results, or another run has it; io_error.
 resumed_results resume_results(const std::string& path);
 
 // Opens and locks the file likewise. What it holds stays until the writer empties it: a run that cannot begin

@@ -20,36 +20,33 @@ namespace {
 constexpr int most_links = 40;
 
 struct identity {
-  dev_t device = 0;
-  ino_t inode = 0;
-  std::string missing{};  // the name of a file that does not exist, in the directory above
+  file_identity file;     // of the directory, if the file does not exist
+  std::string missing{};  // its name then
   mode_t type = S_IFREG;
 
-  bool same_file(const identity& other) const {
-    return device == other.device && inode == other.inode && missing == other.missing;
-  }
+  bool same_file(const identity& other) const { return file == other.file && missing == other.missing; }
 };
 
-identity identity_of(const struct stat& facts) {
-  return {.device = facts.st_dev, .inode = facts.st_ino, .type = facts.st_mode & S_IFMT};
+identity identity_with_type(const struct stat& facts) {
+  return {.file = identity_of(facts), .type = facts.st_mode & S_IFMT};
 }
 
 std::optional<identity> identify(int descriptor) {
   struct stat facts{};
   if (::fstat(descriptor, &facts) != 0) return std::nullopt;
-  return identity_of(facts);
+  return identity_with_type(facts);
 }
 
 // Nothing where no file can be: opening it will say why.
 std::optional<identity> identify(std::filesystem::path path) {
   struct stat facts{};
   for (int links = 0; links < most_links; ++links) {
-    if (::stat(path.c_str(), &facts) == 0) return identity_of(facts);
+    if (::stat(path.c_str(), &facts) == 0) return identity_with_type(facts);
     if (errno != ENOENT) return std::nullopt;
     if (::lstat(path.c_str(), &facts) != 0) {
       const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
       if (!path.has_filename() || ::stat(parent.c_str(), &facts) != 0) return std::nullopt;
-      return identity{.device = facts.st_dev, .inode = facts.st_ino, .missing = path.filename()};
+      return identity{.file = identity_of(facts), .missing = path.filename()};
     }
     // A link to what does not exist: writing makes that file.
     std::error_code error;
@@ -132,6 +129,17 @@ void check_against(const named_file& written, const std::vector<named_file>& oth
 }
 
 }  // namespace
+
+std::vector<file_identity> files_of_run(const fetch_options& options) {
+  std::vector<file_identity> files;
+  for (const file_list& list :
+       {files_read(options), files_named_for_writing(options), streams_written(options)}) {
+    for (const named_file& each : list.all()) {
+      if (each.what.missing.empty()) files.push_back(each.what.file);
+    }
+  }
+  return files;
+}
 
 void check_files_differ(const fetch_options& options) {
   const file_list read = files_read(options);

@@ -1,7 +1,10 @@
 // Keeps the files of a run apart: an output must not be a file that the run reads, nor another output.
 #pragma once
 
+#include "dspu/file_identity.hpp"
 #include "dspu/options.hpp"
+
+#include <vector>
 
 namespace dspu::app {
 
@@ -11,5 +14,8 @@ namespace dspu::app {
 // serve for anything.
 // Throws: usage_error naming the two that are one file.
 void check_files_differ(const fetch_options& options);
+
+// All of these files that exist.
+std::vector<file_identity> files_of_run(const fetch_options& options);
 
 }  // namespace dspu::app

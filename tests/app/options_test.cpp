@@ -152,6 +152,14 @@ TEST(FetchOptions, FindsContradictions) {
   EXPECT_THAT(contradiction({}, false), HasSubstr("nothing to fetch"));
   EXPECT_EQ(contradiction({}, true), "accepted");
   EXPECT_THAT(contradiction(parsed({"http://h", "--resume"}), false), HasSubstr("--resume needs -o FILE"));
+  EXPECT_THAT(contradiction(parsed({"http://h", "--output-name", "{n}"}), false), HasSubstr("--save DIR"));
+  EXPECT_THAT(contradiction(parsed({"http://h", "--overwrite"}), false), HasSubstr("--save DIR"));
+  EXPECT_EQ(contradiction(parsed({"http://h", "--save", "d", "--output-name", "{n}"}), false), "accepted");
+}
+
+TEST(FetchOptions, SaysWhatIsWrongWithANameForBodies) {
+  EXPECT_THAT(refusal({"http://h", "--save", "d", "--output-name", "{nr}"}),
+              AllOf(HasSubstr("--output-name"), HasSubstr("'{nr}' is no field")));
 }
 
 TEST(FetchOptions, TakesPipedInputOnlyWhenThereIsNoOther) {

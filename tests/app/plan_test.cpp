@@ -45,16 +45,17 @@ TEST(Plan, KnowsTheLeastTimeUnderARate) {
 }
 
 TEST(FitConnections, LetsIdleConnectionsGiveWayFirst) {
-  EXPECT_EQ(fit_connections(1024, 50, false).concurrency, 50u);
-  EXPECT_EQ(fit_connections(1024, 50, false).connections, 306u);
-  EXPECT_EQ(fit_connections(1024, 900, false).concurrency, 900u);
-  EXPECT_EQ(fit_connections(1024, 900, false).connections, 960u);
-  EXPECT_EQ(fit_connections(1024, 5000, false).concurrency, 960u);
-  EXPECT_EQ(fit_connections(1024, 5000, false).connections, 960u);
-  EXPECT_EQ(fit_connections(1024, 400, true).connections, 560u);
-  EXPECT_EQ(fit_connections(1024, 5000, true).concurrency, 480u);
-  EXPECT_EQ(fit_connections(1024, 5000, true).connections, 480u);
-  EXPECT_EQ(fit_connections(20, 50, true).concurrency, 1u);
+  EXPECT_EQ(fit_connections(1024, 50, 0).concurrency, 50u);
+  EXPECT_EQ(fit_connections(1024, 50, 0).connections, 306u);
+  EXPECT_EQ(fit_connections(1024, 900, 0).concurrency, 900u);
+  EXPECT_EQ(fit_connections(1024, 900, 0).connections, 960u);
+  EXPECT_EQ(fit_connections(1024, 5000, 0).concurrency, 960u);
+  EXPECT_EQ(fit_connections(1024, 5000, 0).connections, 960u);
+  EXPECT_EQ(fit_connections(1024, 400, 1).connections, 560u);
+  EXPECT_EQ(fit_connections(1024, 5000, 1).concurrency, 480u);
+  EXPECT_EQ(fit_connections(1024, 5000, 1).connections, 480u);
+  EXPECT_EQ(fit_connections(1024, 5000, 2).concurrency, 320u);
+  EXPECT_EQ(fit_connections(20, 50, 1).concurrency, 1u);
 }
 
 TEST(ExitStatus, SaysTheGravest) {

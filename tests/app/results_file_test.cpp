@@ -8,7 +8,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -85,6 +88,56 @@ TEST(ResultsFile, RefusesAFileOfSomethingElse) {
   }
   EXPECT_EQ(read_file(directory / "out"), line_of("a") + "http://h/1\nno line feed");
   EXPECT_THROW(resume_results("/dev/null"), usage_error);
+}
+
+// As after a power cut: parts of the file that had not reached the disk are NUL.
+TEST(ResultsFile, TakesOutLinesWithNulBytesAndDoesTheirRequestsAgain) {
+  const std::string a = line_of("a"), b = line_of("b"), c = line_of("c");
+  const std::string whole = a + b + c;
+  temporary_directory directory;
+  for (std::size_t from = 0; from < whole.size(); from += 43) {
+    for (const std::size_t count : {std::size_t{1}, std::size_t{30}, whole.size()}) {
+      std::string text = whole;
+      const std::size_t length = std::min(count, text.size() - from);
+      text.replace(from, length, length, '\0');
+      write_file(directory / "out", text);
+      resumed_results resumed = resume_results(directory / "out");
+      std::string left;
+      for (const auto& [id, line] : {std::pair{"a", a}, {"b", b}, {"c", c}}) {
+        const bool whole_line = ("\n" + text).find("\n" + line) != std::string::npos;
+        EXPECT_EQ(resumed.finished.contains(id), whole_line) << from << ' ' << count;
+        if (resumed.finished.contains(id)) left += line;
+      }
+      ASSERT_EQ(read_file(directory / "out"), left) << from << ' ' << count;
+      resumed.writer.write(line_of("d"));
+      ASSERT_EQ(read_file(directory / "out"), left + line_of("d"));
+      EXPECT_THROW(resume_results(directory / "out"), usage_error) << "it is locked";
+    }
+  }
+}
+
+TEST(ResultsFile, IsRepairedWhereALinkLeadsAndStaysAsReadableAsItWas) {
+  temporary_directory directory;
+  write_file(directory / "out", std::string(5000, '\0') + line_of("a").substr(20) + line_of("b"));
+  std::filesystem::permissions(directory / "out", std::filesystem::perms(0640));
+  std::filesystem::create_symlink("out", directory / "link");
+  const resumed_results resumed = resume_results(directory / "link");
+  EXPECT_EQ(resumed.damaged_lines, 1u);
+  EXPECT_TRUE(std::filesystem::is_symlink(directory / "link"));
+  EXPECT_EQ(read_file(directory / "out"), line_of("b"));
+  EXPECT_EQ(std::filesystem::status(directory / "out").permissions(), std::filesystem::perms(0640));
+  EXPECT_FALSE(std::filesystem::exists(directory / "out.repaired"));
+}
+
+// What is behind the last line feed is cut off: it had better be ours.
+TEST(ResultsFile, RefusesTextThatDoesNotEndInALineFeed) {
+  temporary_directory directory;
+  for (const std::string& text :
+       {std::string("http://h/1"), line_of("a") + "my notes", std::string("h\0t\0t\0p\0\n", 9)}) {
+    write_file(directory / "out", text);
+    EXPECT_THROW(resume_results(directory / "out"), usage_error) << text;
+    EXPECT_EQ(read_file(directory / "out"), text);
+  }
 }
 
 TEST(ResultsFile, RefusesASecondRunOnTheSameFile) {

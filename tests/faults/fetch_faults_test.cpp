@@ -515,6 +515,61 @@ TEST_F(FetchFaultsWallClock, StopsWhenTheDiskTakesNoBodies) {
     EXPECT_THAT(entry.path().string(), Not(HasSubstr(".part")));
 }
 
+// Bodies were called by their number in the input: the second round, and a run after a line was put in front,
+// wrote over those of the first.
+TEST_F(FetchFaultsWallClock, LeavesTheBodiesOfOtherRequestsAlone) {
+  const std::string saved = directory / "bodies";
+  hostile_server server;
+  server.misbehave(fault::too_many);
+  write_input(server.url("/"));
+  fetch_to_file({"--save", saved});
+  server.misbehave(fault::none);
+  EXPECT_EQ(fetch({"-i", failed, "-o", second_output, "--save", saved}).status, 0);
+  write_file(input, server.url("/new") + "\n" + read_file(input));
+  EXPECT_EQ(fetch_to_file({"--save", saved, "--fsync"}).status, 1);
+  int good = 0;
+  for (const std::string& file : {output, second_output}) {
+    for (const std::string& line : lines_of(read_file(file))) {
+      const auto result = boost::json::parse(line).as_object();
+      if (!result.at("ok").as_bool()) continue;
+      ++good;
+      const std::string url(result.at("url").as_string());
+      EXPECT_EQ(server.url(read_file(std::string(result.at("file").as_string()))), url) << result.at("id");
+    }
+  }
+  EXPECT_EQ(good, 12 + 13);
+}
+
+TEST_F(FetchFaultsWallClock, GoesOnAfterAPowerCut) {
+  hostile_server server;
+  write_input(server.url("/"));
+  EXPECT_EQ(fetch_to_file().status, 0);
+  std::string results = read_file(output);
+  results.replace(results.size() / 3, 400, 400, '\0');  // of the size of two or three lines
+  results += std::string(4096, '\0');
+  write_file(output, results);
+  const ended rest = fetch_to_file();
+  EXPECT_EQ(rest.status, 0) << rest.err;
+  EXPECT_THAT(rest.err, HasSubstr("NUL bytes"));
+  expect_one_good_line_each();
+}
+
+TEST_F(FetchFaultsWallClock, NamesBodiesAsItIsToldAndReplacesNone) {
+  const std::string saved = directory / "bodies";
+  hostile_server server;
+  write_file(input, server.url("/a/1.html") + "\n" + server.url("/b/1.html") + "\n");
+  const std::vector<std::string> named{"-i",  input,           "-o",          output, "--save",
+                                       saved, "--output-name", "d/{basename}"};
+  const ended first = fetch(named);
+  EXPECT_EQ(first.status, 2);
+  EXPECT_THAT(first.err, HasSubstr("as another request's is"));
+  EXPECT_EQ(read_file(saved + "/d/1.html"), "/a/1.html");
+  const ended second = fetch(named);
+  EXPECT_EQ(second.status, 2);
+  EXPECT_THAT(second.err, HasSubstr("exists and may be another's; --overwrite"));
+  EXPECT_EQ(server.requests(), 1);
+}
+
 TEST_F(FetchFaultsWallClock, StopsAtAFullDeviceBehindStandardOutput) {
   hostile_server server;
   write_input(server.url("/"), 100);

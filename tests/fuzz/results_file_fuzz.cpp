@@ -12,6 +12,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -48,6 +49,29 @@ std::optional<std::map<std::string, bool>> read_lines(std::string_view text) {
   return failed;
 }
 
+bool may_begin_a_result(std::string_view text) {
+  constexpr std::string_view begin = "{\"v\":";
+  const std::size_t common = std::min(text.size(), begin.size());
+  return text.substr(0, common) == begin.substr(0, common);
+}
+
+// What is to be left of a file: its whole lines, but for those that a power cut has riddled with NUL bytes.
+// Nothing if it ends in something else than the beginning of a result.
+std::optional<std::string> what_is_kept(std::string_view text) {
+  std::string kept;
+  for (; text.find('\n') != text.npos; text.remove_prefix(text.find('\n') + 1)) {
+    const std::string line(text.substr(0, text.find('\n') + 1));
+    std::string outline;  // each run of NUL bytes as one
+    for (const char c : line)
+      if (c != '\0' || outline.empty() || outline.back() != '\0') outline += c;
+    const auto runs = std::ranges::count(outline, '\0');
+    const bool damaged = runs >= 1 && runs <= 3 && may_begin_a_result(line.substr(0, line.find('\0')));
+    if (!damaged) kept += line;
+  }
+  if (!may_begin_a_result(text.substr(0, text.find('\0')))) return std::nullopt;
+  return kept;
+}
+
 class listed_source final : public request_source {
  public:
   explicit listed_source(const std::set<std::string>& ids) : ids_(ids.begin(), ids.end()) {}
@@ -80,14 +104,15 @@ std::set<std::string> finish(const std::string& path, const std::set<std::string
 
 void check_resumption(const std::string& path, const std::string& before,
                       const std::set<std::string>& extra) {
-  const std::string whole = before.substr(0, before.rfind('\n') + 1);
-  const auto expected = read_lines(whole);
+  const auto kept = what_is_kept(before);
+  const auto expected = kept ? read_lines(*kept) : std::nullopt;
   std::set<std::string> input = extra;
   try {
     const resumed_results resumed = resume_results(path);
     claim(expected.has_value(), "only a file of results is gone on with", before);
-    claim(testing::read_file(path) == whole, "the whole lines stay and the torn one goes", before);
-    claim(resumed.torn_bytes == before.size() - whole.size(), "what was cut off is counted", before);
+    claim(testing::read_file(path) == *kept, "the whole lines stay and the torn one goes", before);
+    claim(resumed.torn_bytes == before.size() - (before.rfind('\n') + 1), "what was cut off is counted",
+          before);
     claim(resumed.finished.size() == expected->size(), "the ids are those of the lines", before);
     std::uint64_t failures = 0;
     for (const auto& [id, failed] : *expected) {
