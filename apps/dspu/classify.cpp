@@ -65,9 +65,9 @@ bool may_retry(const retry_rules& rules, const http_request& request, const atte
 
 core::verdict origin_verdict(const attempt_result& result, bool has_retry_after) {
   if (result.failure) {
-    const bool ours = *result.failure == transport_failure::body_too_large ||
-                      *result.failure == transport_failure::sink ||
-                      *result.failure == transport_failure::proxy;
+    const bool ours =
+        *result.failure == transport_failure::body_too_large || *result.failure == transport_failure::sink ||
+        *result.failure == transport_failure::unsendable || *result.failure == transport_failure::proxy;
     return ours ? core::verdict::ignored : core::verdict::failure;
   }
   const unsigned status = result.response.status;
@@ -111,6 +111,8 @@ outcome final_outcome(const attempt_result& result) {
       return outcome::protocol;
     case transport_failure::body_too_large:
       return outcome::body_too_large;
+    case transport_failure::unsendable:
+      return outcome::invalid_input;
     case transport_failure::sink:  // ends the run
       return outcome::http_error;
   }

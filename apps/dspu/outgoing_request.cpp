@@ -1,13 +1,11 @@
 #include "dspu/outgoing_request.hpp"
 
 #include "dspu/basic_auth.hpp"
+#include "dspu/http_syntax.hpp"
 #include "dspu/net_errors.hpp"
-
-#include <boost/beast/core/string.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <stdexcept>
 
 namespace dspu::app {
@@ -17,37 +15,22 @@ namespace {
 // Up to this size a body travels in the head's buffer: one write, and one TLS record.
 constexpr std::size_t max_joined_body = 16 * 1024;
 
-bool same(std::string_view a, std::string_view b) {
-  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+[[noreturn]] void refuse(const http_request& request, const std::string& why) {
+  fail(transport_failure::unsendable, request.url, why);
 }
 
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
-    return c < 0x80 && (std::isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
-                                               std::string_view::npos);
-  });
-}
-
-bool is_field_value(std::string_view text) {
-  return std::ranges::all_of(text, [](unsigned char c) { return (c >= ' ' && c != 0x7f) || c == '\t'; });
-}
-
-// What would let a header break out of its line, or contradict the framing, never reaches the wire.
+// What would let a header break out of its line, or contradict the framing, never reaches the wire. Input has
+// been checked for all of this when it was read.
 void check(const http_request& request) {
   if (!is_token(request.method) || request.method == "CONNECT")
-    fail(transport_failure::protocol, request.url,
-         "the method \"" + request.method +
-             "\" cannot be sent; a method is a word such as GET, and not CONNECT");
+    refuse(request, "the method \"" + request.method +
+                        "\" cannot be sent; a method is a word such as GET, and not CONNECT");
   for (const auto& [name, value] : request.headers) {
-    if (!is_token(name))
-      fail(transport_failure::protocol, request.url,
-           "the header name \"" + name + "\" is not a token of RFC 9110");
+    if (!is_token(name)) refuse(request, "the header name \"" + name + "\" is not a token of RFC 9110");
     if (!is_field_value(value))
-      fail(transport_failure::protocol, request.url,
-           "the value of header " + name + " has a control character; it may have none but tabs");
-    if (same(name, "Transfer-Encoding"))
-      fail(transport_failure::protocol, request.url,
-           "the header Transfer-Encoding is the client's own business");
+      refuse(request, "the value of header " + name + " has a control character; it may have none but tabs");
+    if (same_name(name, "Transfer-Encoding"))
+      refuse(request, "the header Transfer-Encoding is the client's own business");
   }
 }
 
@@ -58,7 +41,8 @@ bool is_idempotent(const http_request& request) {
 }
 
 bool has(const http_request& request, std::string_view name) {
-  return std::ranges::any_of(request.headers, [&](const auto& header) { return same(header.first, name); });
+  return std::ranges::any_of(request.headers,
+                             [&](const auto& header) { return same_name(header.first, name); });
 }
 
 void add(std::string& head, std::string_view name, std::string_view value) {
@@ -69,7 +53,7 @@ parsed_url parse_or_fail(const std::string& url) {
   try {
     return parse_url(url);
   } catch (const std::invalid_argument& error) {
-    throw transport_error(transport_failure::protocol, error.what());
+    throw transport_error(transport_failure::unsendable, error.what());
   }
 }
 
@@ -90,9 +74,9 @@ void add_request_line(const http_request& request, const parsed_url& url, const 
 
 void add_users_headers(const http_request& request, const route& way, std::string& head) {
   for (const auto& [name, value] : request.headers) {
-    if (same(name, "Host") || same(name, "Content-Length")) continue;
+    if (same_name(name, "Host") || same_name(name, "Content-Length")) continue;
     // Meant for the proxy, so the origin must not see it.
-    if (same(name, "Proxy-Authorization") && (way.proxy == nullptr || way.tunnelled())) continue;
+    if (same_name(name, "Proxy-Authorization") && (way.proxy == nullptr || way.tunnelled())) continue;
     add(head, name, value);
   }
 }
@@ -132,7 +116,7 @@ outgoing_request compose(const http_request& request, const proxy_rules& proxies
   out.way = route_to(url.server, proxies);
   out.answer_has_body = request.method != "HEAD";
   out.inflate = !has(request, "Accept-Encoding");
-  out.close_after = same(find_header(request.headers, "Connection"), "close");
+  out.close_after = same_name(find_header(request.headers, "Connection"), "close");
   out.idempotent = is_idempotent(request);
 
   const bool joined = request.body.size() <= max_joined_body;

@@ -1,6 +1,7 @@
 #include "dspu/request_line.hpp"
 
 #include "dspu/base64.hpp"
+#include "dspu/http_syntax.hpp"
 #include "dspu/request_url.hpp"
 #include "dspu/utf8.hpp"
 
@@ -34,30 +35,17 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// RFC 9110's token: what methods and header names are made of.
-bool is_token(std::string_view text) {
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           marks.find(c) != std::string_view::npos;
-  });
-}
-
-bool same_letters(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-// A header that could end its line would let the input write headers, or requests, of its own.
+// A header that could end its line would let the input write headers, or requests, of its own; and what
+// cannot be sent must not get as far as its origin's limits.
 void check_header(std::string_view name, std::string_view value) {
   const std::string shown = quoted(name);
   if (!is_token(name)) refuse(shown + " is not a header name (letters, digits and -)");
-  const bool breaks = std::ranges::any_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-  if (breaks) refuse("the value of header " + shown + " holds a line break or NUL");
+  if (!is_field_value(value))
+    refuse("the value of header " + shown + " holds a control character (a line break, NUL, …)");
   // As JSON can hold nothing else, --failed-to could not write it such that -i reads it.
   if (!is_utf8(value)) refuse("the value of header " + shown + " is not UTF-8");
   for (const std::string_view ours : {"Content-Length", "Transfer-Encoding", "Connection"}) {
-    if (same_letters(name, ours)) refuse("header " + shown + " is set by dspu itself");
+    if (same_name(name, ours)) refuse("header " + shown + " is set by dspu itself");
   }
 }
 
@@ -158,7 +146,7 @@ void add_missing_headers(header_list& headers, const header_list& defaults) {
   for (const auto& header : defaults) {
     const auto end = headers.begin() + static_cast<std::ptrdiff_t>(own);
     const bool overruled =
-        std::any_of(headers.begin(), end, [&](const auto& h) { return same_letters(h.first, header.first); });
+        std::any_of(headers.begin(), end, [&](const auto& h) { return same_name(h.first, header.first); });
     if (!overruled) headers.push_back(header);
   }
 }

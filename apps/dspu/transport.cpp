@@ -1,27 +1,21 @@
 #include "dspu/transport.hpp"
 
+#include "dspu/http_syntax.hpp"
+
 #include <algorithm>
-#include <cctype>
 
 namespace dspu::app {
 
-namespace {
-
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-}  // namespace
-
 std::string_view find_header(const header_list& headers, std::string_view name) {
-  const auto found = std::ranges::find_if(headers, [&](const auto& h) { return same_letters(h.first, name); });
+  const auto found = std::ranges::find_if(headers, [&](const auto& h) { return same_name(h.first, name); });
   return found == headers.end() ? std::string_view{} : std::string_view{found->second};
 }
 
 transport_error::transport_error(transport_failure kind, const std::string& what)
     : std::runtime_error(what), kind_(kind) {
   progress_.sent = kind != transport_failure::dns && kind != transport_failure::connect &&
-                   kind != transport_failure::proxy && kind != transport_failure::tls;
+                   kind != transport_failure::proxy && kind != transport_failure::tls &&
+                   kind != transport_failure::unsendable;
 }
 
 std::string_view to_string(transport_failure kind) {
@@ -35,6 +29,8 @@ std::string_view to_string(transport_failure kind) {
     case transport_failure::protocol: return "protocol";
     case transport_failure::body_too_large: return "body_too_large";
     case transport_failure::sink: return "sink";
+    case transport_failure::unsendable:
+      return "unsendable";
   }
   return "unknown";
 }

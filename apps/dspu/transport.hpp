@@ -46,8 +46,9 @@ enum class transport_failure {
   protocol,  // what came is not HTTP, or cannot be read safely
   body_too_large,
   sink,
+  unsendable,  // the request has what HTTP does not allow: nothing was sent
 };
-inline constexpr std::size_t transport_failure_count = 9;
+inline constexpr std::size_t transport_failure_count = 10;
 
 std::string_view to_string(transport_failure kind);
 

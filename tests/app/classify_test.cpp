@@ -83,6 +83,16 @@ TEST(MayRetry, MindsTheStatusOfAnAnswerThatCouldNotBeRead) {
   EXPECT_FALSE(may_retry(rules, request("POST"), result));
 }
 
+// Six headers that could not be sent opened the breaker, and the good request to the same server never went.
+TEST(OriginVerdict, IsNothingOfWhatWasNeverSent) {
+  const attempt_result unsent = failure(transport_failure::unsendable);
+  EXPECT_EQ(origin_verdict(unsent, false), dspu::core::verdict::ignored);
+  EXPECT_EQ(load_sign_of(unsent), load_sign::none);
+  EXPECT_EQ(final_outcome(unsent), outcome::invalid_input);
+  EXPECT_FALSE(
+      may_retry(parse_retry_on("connect,reset,timeout,dns,tls,protocol,proxy"), request("GET"), unsent));
+}
+
 TEST(OriginVerdict, TellsTroubleFromAnswers) {
   for (const unsigned status : {200u, 301u, 400u, 401u, 404u, 418u}) {
     EXPECT_EQ(origin_verdict(answer(status), false), verdict::success) << status;

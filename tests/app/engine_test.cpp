@@ -967,6 +967,19 @@ TEST(Engine, TellsAnObserverOfWaitsRefusalsAndBreakers) {
                           "http://h 2.1 call_ended refused seconds=20.01 attempts=0.000"));
 }
 
+TEST(Engine, DoesNotCountWhatWasNeverSentAgainstItsOrigin) {
+  run_of run(urls("http://h/", 20), [](const http_request& request, int) {
+    return request.url == "http://h/20" ? reply{} : failing(transport_failure::unsendable);
+  });
+  run.options.flow.scheduling.origin.breaker = core::breaker_options{.failure_threshold = 1, .timeout = 1h};
+  run.options.flow.scheduling.origin.concurrency = 1;
+  run.run();
+  EXPECT_THAT(run.seen.transitions, IsEmpty());
+  EXPECT_EQ(run.seen.of("http://h/20").outcome, outcome::ok);
+  EXPECT_EQ(run.seen.of("http://h/1").outcome, outcome::invalid_input);
+  EXPECT_THAT(run.wire.times("http://h/1"), SizeIs(1)) << "nor is it retried";
+}
+
 TEST(Engine, SavesTheLastBodyOnly) {
   dspu::app::testing::temporary_directory directory;
   run_of run(urls("http://h/", 1), [](const http_request&, int nth) {

@@ -118,7 +118,7 @@ TEST(OutgoingRequest, RefusesWhatWouldBreakTheMessage) {
       static_cast<void>(composed(request));
       return false;
     } catch (const transport_error& error) {
-      return error.kind() == transport_failure::protocol;
+      return error.kind() == transport_failure::unsendable && !error.progress().sent;
     }
   };
   http_request good;

@@ -89,6 +89,8 @@ TEST(RequestLine, SaysWhatIsWrong) {
       {R"({"url":"http://h","headers":{"A":1}})", "\"A\" must be text"},
       {R"({"url":"http://h","headers":{"A b":"1"}})", "not a header name"},
       {R"({"url":"http://h","headers":{"A":"1\r\nB: 2"}})", "line break"},
+      {R"({"url":"http://h","headers":{"A":"a\u0001b"}})", "'A' holds a control character"},
+      {R"({"url":"http://h","headers":{"A":["b","a\u007fb"]}})", "'A' holds a control character"},
       {R"({"url":"http://h","headers":{"content-length":"1"}})", "set by dspu"},
       {R"({"url":"http://h","body_b64":"?"})", "not base64"},
       {R"({"url":"http://h","body":"a","body_b64":"Zg=="})", "exclude each other"},

@@ -554,6 +554,21 @@ TEST_F(FetchFaultsWallClock, GoesOnAfterAPowerCut) {
   expect_one_good_line_each();
 }
 
+TEST_F(FetchFaultsWallClock, SendsTheGoodRequestAmongThoseThatCannotBeSent) {
+  hostile_server server;
+  std::string text;
+  for (int i = 0; i < 6; ++i)
+    text += R"({"url":")" + server.url("/") + std::to_string(i) + R"(","headers":{"X":"a\u0001b"}})" + "\n";
+  write_file(input, text + server.url("/good") + "\n");
+  const ended run = fetch({"-i", input, "-o", output, "--breaker-failures", "5"});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr(input + ":6: the value of header 'X' holds a control character"));
+  std::map<std::string, int> outcomes;
+  for (const auto& [id, line] : results_in({output})) ++outcomes[line.outcome];
+  EXPECT_EQ(outcomes, (std::map<std::string, int>{{"invalid_input", 6}, {"ok", 1}}));
+  EXPECT_EQ(server.requests(), 1);
+}
+
 TEST_F(FetchFaultsWallClock, NamesBodiesAsItIsToldAndReplacesNone) {
   const std::string saved = directory / "bodies";
   hostile_server server;

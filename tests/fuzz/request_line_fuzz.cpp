@@ -53,15 +53,14 @@ void check_round_trip(const parsed_line& parsed) {
   claim(again->request.body == parsed.request.body, "the body comes back", text);
 }
 
-// A head that ends where it should and nowhere else: nobody's line can hold a second request.
+// Whatever was accepted is composed into a head that ends where it should and nowhere else: nobody's line can
+// hold a second request.
 void check_head(const http_request& request) {
   outgoing_request out;
   try {
     out = compose(request, no_proxy, "fuzz");
   } catch (const transport_error& error) {
-    claim(error.kind() == transport_failure::protocol, "what cannot be sent is the request's fault",
-          error.what());
-    return;
+    claim(false, "what has been read can be sent", error.what());
   }
   const std::size_t end = out.head.find("\r\n\r\n");
   claim(end != std::string::npos, "a head has an end", out.head);
