@@ -62,6 +62,8 @@ class basic_engine {
   // grace.
   void stop(core::duration grace);
   bool stopped() const { return flow_.stopped(); }
+  // While it is paused nothing is sent; what is out comes to its end. For a consumer of results that is slow.
+  void pause(bool paused);
   bool out_of_time() const { return out_of_time_; }
 
   const flow_counts& counts() const { return flow_.counts(); }
@@ -124,6 +126,8 @@ class basic_engine {
   boost::asio::awaitable<answer> exchange(flight_ptr f, std::int64_t hedge);
   boost::asio::awaitable<void> wait_for(turn& granted);
   void land(flight& f, std::exception_ptr error, answer came);
+  // The attempt to make now, if one can be.
+  std::optional<dspu::app::attempt> next();
   // Whether there is another attempt for it to make.
   bool follow(flight& f);
   void settle(flight& f, std::exception_ptr error, answer came);
@@ -154,6 +158,7 @@ class basic_engine {
   bool feeding_ = false;
   bool input_ended_ = false;
   bool out_of_time_ = false;
+  bool paused_ = false;
   std::exception_ptr error_;
 };
 

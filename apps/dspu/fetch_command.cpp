@@ -1,9 +1,11 @@
 #include "dspu/fetch_command.hpp"
 
+#include "dspu/console.hpp"
 #include "dspu/exit_status.hpp"
 #include "dspu/failure.hpp"
 #include "dspu/fetch_run.hpp"
 #include "dspu/plan.hpp"
+#include "dspu/printable.hpp"
 #include "dspu/run_files.hpp"
 
 #include <CLI/CLI.hpp>
@@ -50,13 +52,19 @@ plan read_plan(const fetch_options& options) {
 }
 
 void print_problems(const plan& of) {
-  for (const std::string& problem : of.problems()) std::cerr << "dspu fetch: " << problem << "\n";
+  console out;
+  for (const std::string& problem : of.problems()) out.say("dspu fetch: " + problem);
+}
+
+int failed(const std::exception& error, int status) {
+  console().print("dspu fetch: " + std::string(error.what()) + "\n");
+  return status;
 }
 
 int dry_run(const fetch_options& options) {
   const plan made = read_plan(options);
   print_problems(made);
-  std::cout << made.to_text(options) << std::flush;
+  std::cout << printable(made.to_text(options)) << std::flush;
   if (!std::cout) throw io_error("cannot write standard output");
   return made.problems().empty() ? exit_ok : exit_usage;
 }
@@ -89,14 +97,11 @@ int run_fetch(fetch_options options, const given_flags& given) {
     if (!options.config.empty()) apply_config(options.config, options, given);
     return checked_run(std::move(options));
   } catch (const usage_error& error) {
-    std::cerr << "dspu fetch: " << error.what() << "\n";
-    return exit_usage;
+    return failed(error, exit_usage);
   } catch (const std::invalid_argument& error) {
-    std::cerr << "dspu fetch: " << error.what() << "\n";
-    return exit_usage;
+    return failed(error, exit_usage);
   } catch (const std::exception& error) {
-    std::cerr << "dspu fetch: " << error.what() << "\n";
-    return exit_io;
+    return failed(error, exit_io);
   }
 }
 

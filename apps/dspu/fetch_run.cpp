@@ -3,11 +3,13 @@
 #include "dspu/descriptor_limit.hpp"
 #include "dspu/format.hpp"
 
+#include "dspu/failure.hpp"
+
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <utility>
 
 namespace dspu::app {
@@ -17,6 +19,8 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::uint64_t problems_shown = 10;
+constexpr std::size_t most_queued = 256 * 1024;  // of results, in bytes, before the run waits for their reader
+constexpr std::chrono::hours longest_grace{24 * 365};  // that a time point can hold
 
 http_client_options client_options(const fetch_options& options, std::size_t connections) {
   http_client_options client;
@@ -68,8 +72,8 @@ fetch_run::fetch_run(const fetch_options& options)
       budget_(budget_for(options, console_)),
       input_(to_input_options(options)),
       output_(options),
-      signals_(loop_, SIGINT, SIGTERM),
       ticker_(loop_),
+      delivery_(loop_, boost::asio::steady_timer::time_point::max()),
       client_(loop_.get_executor(), client_options(options, budget_.connections)),
       telemetry_(options, loop_.get_executor(), [this] { return gauges(); }),
       engine_(loop_.get_executor(), limited(options, budget_, telemetry_.observer()), source(), client_,
@@ -94,8 +98,7 @@ void fetch_run::empty_outputs() {
   telemetry_.start();
 }
 
-int fetch_run::run() {
-  empty_outputs();
+void fetch_run::say_what_was_found() {
   if (output_.finished() != nullptr && !options_.quiet) {
     std::string message =
         "dspu fetch: resuming: " + std::to_string(output_.finished()->size()) + " are finished";
@@ -107,23 +110,86 @@ int fetch_run::run() {
     console_.say(message);
   }
   if (options_.metrics) console_.say("dspu fetch: metrics at " + telemetry_.metrics_url());
-  wait_for_signal();
+}
+
+int fetch_run::run() {
+  empty_outputs();
+  say_what_was_found();
+  signals_.emplace(loop_.get_executor(), [this](int number) { on_signal(number); });
+  console_.attach(loop_.get_executor());
+  output_.attach(loop_.get_executor(), [this] { on_delivered(); });
   if (!options_.quiet) show_progress_later();
-  auto ended = [this](std::exception_ptr error) {
+  boost::asio::co_spawn(loop_, fetch(), [this](std::exception_ptr error) {
     error_ = error;
-    signals_.cancel();
-    ticker_.cancel();
-    client_.close();
-    try {
-      telemetry_.stop();
-    } catch (...) {
-      if (!error_) error_ = std::current_exception();
-    }
-  };
-  boost::asio::co_spawn(loop_, engine_.run(), std::move(ended));
+    close();
+  });
   loop_.run();
   console_.clear();
-  return end();
+  const int status = end();
+  console_.finish(until_interrupted());
+  if (error_) std::rethrow_exception(error_);
+  return status;
+}
+
+boost::asio::awaitable<void> fetch_run::fetch() {
+  auto requests = engine_.run();
+  co_await std::move(requests);
+  if (engine_.out_of_time()) stop(options_.grace);
+  auto rest = deliver();
+  co_await std::move(rest);
+}
+
+// Waits until the results are taken, in a run that is being stopped as long as --grace says.
+boost::asio::awaitable<void> fetch_run::deliver() {
+  while (true) {
+    flush();
+    if (output_.queued() == 0) co_return;
+    if (delivery_.expiry() <= boost::asio::steady_timer::clock_type::now()) break;
+    boost::system::error_code ignored;
+    auto token = boost::asio::redirect_error(boost::asio::use_awaitable, ignored);
+    co_await delivery_.async_wait(token);
+  }
+  const std::string problem = "cannot write " + output_.name() + ": it takes nothing; the last results are lost (" +
+                              format_bytes(output_.queued()) + ")";
+  if (end_.signal == 0) throw io_error(problem);
+  console_.say("dspu fetch: " + problem);
+}
+
+void fetch_run::on_delivered() {
+  if (output_.queued() <= most_queued) engine_.pause(false);
+  delivery_.cancel();
+}
+
+// On a terminal results and the live line share the screen.
+void fetch_run::flush() {
+  const bool shared = output_.has_unflushed() && output_.is_terminal();
+  const std::string live = shared ? console_.clear() : std::string();
+  output_.flush();
+  if (!live.empty()) console_.live(live);
+  engine_.pause(output_.queued() > most_queued);
+}
+
+void fetch_run::stop(nanoseconds grace) {
+  const auto now = boost::asio::steady_timer::clock_type::now();
+  delivery_.expires_at(std::min(delivery_.expiry(), now + std::min<nanoseconds>(grace, longest_grace)));
+  engine_.stop(grace);
+}
+
+// For what is written when the loop is over: after a signal it has what is left of --grace.
+patience fetch_run::until_interrupted() const { return {signals_->descriptor(), delivery_.expiry()}; }
+
+void fetch_run::close() {
+  closed_ = true;
+  signals_->close();
+  ticker_.cancel();
+  client_.close();
+  output_.detach();
+  console_.detach();
+  try {
+    telemetry_.stop();
+  } catch (...) {
+    if (!error_) error_ = std::current_exception();
+  }
 }
 
 void fetch_run::on_result(const result_record& record, const http_request& request) {
@@ -132,7 +198,7 @@ void fetch_run::on_result(const result_record& record, const http_request& reque
   output_.write(record, request);
   if (record.outcome == outcome::invalid_input) {
     complain(record.error);
-    if (options_.strict) engine_.stop(options_.grace);
+    if (options_.strict) stop(options_.grace);
   } else if (options_.verbose && !record.ok()) {
     console_.say(record.url + ": " + std::string(to_string(record.outcome)) +
                  (record.status != 0 ? " (status " + std::to_string(record.status) + ")" : "") +
@@ -143,7 +209,7 @@ void fetch_run::on_result(const result_record& record, const http_request& reque
   end_.stopped = true;
   console_.say("dspu fetch: " + std::to_string(summary_.failed()) +
                " requests have failed (--max-failures); stopping");
-  engine_.stop(options_.grace);
+  stop(options_.grace);
 }
 
 void fetch_run::complain(const std::string& problem) {
@@ -179,27 +245,15 @@ void fetch_run::on_breaker(std::string_view origin, core::circuit_transition tra
   console_.say(message);
 }
 
-void fetch_run::wait_for_signal() {
-  signals_.async_wait([this](const boost::system::error_code& error, int number) {
-    if (error) return;
-    on_signal(number);
-    wait_for_signal();
-  });
-}
-
 void fetch_run::on_signal(int number) {
   ++signals_seen_;
   end_.signal = number;
   if (signals_seen_ == 1) {
     console_.say("dspu fetch: stopping; " + std::to_string(engine_.in_flight()) +
                  " requests are out and have " + format_duration(options_.grace) + " (again: at once)");
-    engine_.stop(options_.grace);
-  } else if (signals_seen_ == 2) {
-    engine_.stop(nanoseconds::zero());
+    stop(options_.grace);
   } else {
-    // Nothing is lost: lines are written whole, and what is out was not finished.
-    output_.flush();
-    std::_Exit(128 + number);
+    stop(nanoseconds::zero());
   }
 }
 
@@ -208,7 +262,7 @@ void fetch_run::show_progress_later() {
       console_.is_terminal() ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10'000);
   ticker_.expires_after(period);
   ticker_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    if (error || closed_) return;  // it may have been queued when it was cancelled
     const std::string line = progress_line(view(), console_.has_colour());
     console_.is_terminal() ? console_.live(line) : console_.say("dspu fetch: " + line);
     show_progress_later();
@@ -252,12 +306,14 @@ int fetch_run::end() {
   facts.unsent = engine_.counts().unsent;
   facts.exit_status = error_ ? exit_io : exit_status_of(end_);
   if (!options_.quiet) console_.print(summary_.to_text(facts));
-  if (summary_json_) summary_json_->write(summary_.to_json(facts));
+  if (summary_json_) {
+    summary_json_->write(summary_.to_json(facts));
+    summary_json_->finish(until_interrupted());
+  }
   if (telemetry_.unrecorded() > 0)
     console_.say("dspu fetch: warning: " + std::to_string(telemetry_.unrecorded()) +
                  " requests are missing in " + options_.record);
-  if (error_) std::rethrow_exception(error_);
-  say_strangers();
+  if (!error_) say_strangers();
   return facts.exit_status;
 }
 

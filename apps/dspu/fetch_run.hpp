@@ -12,12 +12,14 @@
 #include "dspu/result_output.hpp"
 #include "dspu/resumed_source.hpp"
 #include "dspu/run_telemetry.hpp"
+#include "dspu/stop_signals.hpp"
 #include "dspu/summary.hpp"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -34,7 +36,7 @@ class fetch_run final : flow_observer {
 
  private:
   void on_result(const result_record& record, const http_request& request) override;
-  void on_turn() override { output_.flush(); }
+  void on_turn() override { flush(); }
   void on_retry(const job& again, core::duration delay, core::retry_reason reason) override;
   void on_hold(std::string_view origin, core::duration duration) override;
   void on_breaker(std::string_view origin, core::circuit_transition transition,
@@ -43,8 +45,15 @@ class fetch_run final : flow_observer {
   void empty_outputs();
   request_source& source();
   void complain(const std::string& problem);
-  void wait_for_signal();
+  void say_what_was_found();
+  boost::asio::awaitable<void> fetch();
+  boost::asio::awaitable<void> deliver();
+  void flush();
+  void on_delivered();
+  void stop(std::chrono::nanoseconds grace);
   void on_signal(int number);
+  patience until_interrupted() const;
+  void close();
   void show_progress_later();
   progress_view view();
   run_gauges gauges();
@@ -59,8 +68,8 @@ class fetch_run final : flow_observer {
   std::optional<line_writer> summary_json_;
   std::optional<resumed_source> resumed_;
   boost::asio::io_context loop_{1};
-  boost::asio::signal_set signals_;
   boost::asio::steady_timer ticker_;
+  boost::asio::steady_timer delivery_;  // expires when results that nobody takes are given up
   http_client client_;
   run_telemetry telemetry_;
   engine engine_;
@@ -69,7 +78,9 @@ class fetch_run final : flow_observer {
   run_end end_;
   std::uint64_t problems_ = 0;
   int signals_seen_ = 0;
+  bool closed_ = false;
   std::exception_ptr error_;
+  std::optional<stop_signals> signals_;  // while the run lasts: before and after it a signal just ends the process
 };
 
 }  // namespace dspu::app

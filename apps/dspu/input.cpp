@@ -1,11 +1,10 @@
 #include "dspu/input.hpp"
 
+#include "dspu/descriptor_watch.hpp"
 #include "dspu/failure.hpp"
 #include "dspu/utf8.hpp"
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
 
@@ -116,12 +115,10 @@ void input::reject(input_item& item, std::string_view line, const std::string& p
 
 asio::awaitable<void> input::wait() {
   if (reader_ >= readers_.size()) co_return;
-  // A descriptor of its own, because stream_descriptor closes what it is given.
-  const int copy = ::fcntl(readers_[reader_].descriptor(), F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) throw io_failure("cannot wait for " + readers_[reader_].name(), errno);
   const auto executor = co_await asio::this_coro::executor;
-  asio::posix::stream_descriptor descriptor(executor, copy);
-  co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+  descriptor_watch watch(executor, readers_[reader_].descriptor(), descriptor_watch::readiness::readable);
+  auto readable = watch.wait();
+  co_await std::move(readable);
 }
 
 // What has been read is held against the size of the files. A pipe that is still open has no size.

@@ -59,7 +59,9 @@ line_reader::filled line_reader::fill() {
   if (!regular_ && !can_read_now(file_.get())) return filled::nothing_yet;
   const std::size_t before = buffer_.size();
   buffer_.resize(before + chunk);
-  const ssize_t count = ::read(file_.get(), buffer_.data() + before, chunk);
+  ssize_t count = 0;
+  do count = ::read(file_.get(), buffer_.data() + before, chunk);
+  while (count < 0 && errno == EINTR && regular_);  // a regular file cannot be waited for
   const int error_number = errno;
   buffer_.resize(before + (count > 0 ? static_cast<std::size_t>(count) : 0));
   if (count > 0) {

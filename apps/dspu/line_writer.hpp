@@ -2,7 +2,13 @@
 #pragma once
 
 #include "dspu/file_descriptor.hpp"
+#include "dspu/output_queue.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,32 +19,50 @@ void empty_if_regular(int descriptor, const std::string& name);
 
 class line_writer {
  public:
-  // `name` is for messages. Requires: SIGPIPE is ignored, or a reader that goes away ends the process.
+  // `name` is for messages. Requires: SIGPIPE is ignored, or a reader that goes away ends the
+  // process.
   line_writer(file_descriptor file, std::string name);
 
   // Standard output.
   static line_writer standard_output();
-  // The file, made if absent; every write goes to its end. What it holds stays until empty(). Throws:
-  // io_error.
+  // The file, made if absent; every write goes to its end. What it holds stays until empty(). A
+  // FIFO blocks until it has a reader. Throws: io_error.
   static line_writer append_to(const std::string& path);
 
   // Empties a regular file; anything else is left as it is. Throws: io_error.
   void empty();
 
-  // Writes all of `lines`, in one piece as a rule. If that fails midway in a regular file, what was written
-  // of them is taken back, so that no torn line stays. Blocks while a pipe is full. Throws: io_error.
+  // Writes `lines`. In a regular file they are written when this returns, in one piece as a rule;
+  // if that fails midway, what was written of them is taken back, so that no torn line stays. A
+  // pipe, a FIFO, a terminal or a socket takes what it can without blocking, and the rest is
+  // queued. Throws: io_error, also for lines written earlier.
   void write(std::string_view lines);
 
   // Returns once what was written is on the disk; at once if it is no regular file. Throws: io_error.
   void sync();
 
+  // In bytes; 0 for a regular file.
+  std::size_t queued() const { return queue_ ? queue_->size() : 0; }
+  // From now on queued lines are written on the loop; `written` is called whenever that has got on
+  // or failed, which the next write() throws.
+  void attach(const boost::asio::any_io_executor& executor, std::function<void()> written);
+  void detach();
+  // Blocks until everything is written, or as long as `limit` says: then the rest is dropped.
+  // Throws: io_error, not for what was dropped.
+  void finish(const patience& limit = {});
+
   bool regular() const { return regular_; }
+  bool is_terminal() const;
   const std::string& name() const { return name_; }
 
  private:
-  file_descriptor file_;
+  void check(int error_number);
+
+  file_descriptor file_;  // of a regular file; otherwise the queue has it
   std::string name_;
   bool regular_ = false;
+  std::unique_ptr<output_queue> queue_;
+  int error_ = 0;  // that has not been thrown yet
 };
 
 }  // namespace dspu::app

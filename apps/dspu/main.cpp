@@ -1,5 +1,6 @@
 // The `dspu` program: hands the command line to its subcommands.
 
+#include "dspu/console.hpp"
 #include "dspu/core/version.hpp"
 #include "dspu/demo_command.hpp"
 #include "dspu/exit_status.hpp"
@@ -38,7 +39,7 @@ int main(int argc, char** argv) {
     // --help and --version arrive here too, with status 0.
     return app.exit(error) == 0 ? 0 : dspu::app::exit_usage;
   } catch (const std::exception& error) {
-    std::cerr << "dspu: " << error.what() << "\n";
+    dspu::app::console().print("dspu: " + std::string(error.what()) + "\n");
     return dspu::app::exit_io;
   }
 }

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <deque>
 #include <list>
@@ -112,6 +113,23 @@ struct name_resolver::cache {
   std::unordered_map<std::string, std::shared_ptr<pending>> entries;
 };
 
+// Signals are for the loop's thread: where they interrupt its system calls, and not those of a lookup. A thread that
+// is started while this lives receives none.
+class signals_blocked {
+ public:
+  signals_blocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 // The threads. They hold this object and nothing else, so that one which hangs in getaddrinfo() can be left
 // behind.
 class name_resolver::workers : public std::enable_shared_from_this<workers> {
@@ -123,6 +141,7 @@ class name_resolver::workers : public std::enable_shared_from_this<workers> {
     const std::lock_guard lock(mutex_);
     queue_.emplace_back(std::move(host), std::move(on_loop));
     if (threads_ == max_threads) return;
+    const signals_blocked guard;
     try {
       std::thread([self = shared_from_this()] { self->run(); }).detach();
       ++threads_;

@@ -56,8 +56,9 @@ void result_output::write(const result_record& record, const http_request& reque
   if (!record.ok() && record.outcome != outcome::invalid_input) write_failed(record.id, request);
 }
 
+// Also where there is nothing to write: the writer throws what became of earlier lines.
 void result_output::flush() {
-  if (unwritten_.empty()) return;
+  if (unwritten_.empty() && results_.regular()) return;
   try {
     results_.write(unwritten_);
     if (sync_) results_.sync();
@@ -66,6 +67,16 @@ void result_output::flush() {
     throw;
   }
   unwritten_.clear();
+}
+
+void result_output::attach(const boost::asio::any_io_executor& executor, const std::function<void()>& written) {
+  results_.attach(executor, written);
+  if (failed_) failed_->attach(executor, written);
+}
+
+void result_output::detach() {
+  results_.detach();
+  if (failed_) failed_->detach();
 }
 
 void result_output::write_failed(std::string_view id, const http_request& request) {

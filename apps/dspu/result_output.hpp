@@ -7,7 +7,11 @@
 #include "dspu/request_source.hpp"
 #include "dspu/results_file.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -24,8 +28,18 @@ class result_output {
   // A cancelled request leaves no line in a file, so that --resume does it again; in a pipe, its line is all
   // there is. The line is written by flush(), if not before. Throws: io_error.
   void write(const result_record& record, const http_request& request);
-  // Throws: io_error.
+  bool has_unflushed() const { return !unwritten_.empty(); }
+  // Writes the lines to the file, or gives them to the queue of a pipe or terminal. Throws: io_error, also for lines
+  // that were queued earlier.
   void flush();
+  // In bytes; 0 for files.
+  std::size_t queued() const { return results_.queued() + (failed_ ? failed_->queued() : 0); }
+  // From now on the queues are written on the loop; `written` is called whenever one got shorter or failed.
+  void attach(const boost::asio::any_io_executor& executor, const std::function<void()>& written);
+  // The loop has nothing more to wait for. What is queued is dropped.
+  void detach();
+  bool is_terminal() const { return results_.is_terminal(); }
+  const std::string& name() const { return results_.name(); }
   // A request that an earlier run finished without success.
   void write_failed(std::string_view id, const http_request& request);
 

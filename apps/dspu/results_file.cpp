@@ -28,14 +28,22 @@ constexpr std::string_view result_begin = "{\"v\":";  // as append_json_line wri
   throw usage_error(where + ": " + why + "; --resume goes on only with a file that dspu wrote");
 }
 
-// Some file systems know no locks; then two runs on one file are the user's affair.
+bool is_regular(int fd) {
+  struct stat facts {};
+  return ::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+// Any number of runs may write to /dev/null, to a terminal or to a pipe. Some file systems know no
+// locks; then two runs on one file are the user's affair.
 void lock(int fd, const std::string& path) {
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+  if (is_regular(fd) && ::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw usage_error("another run is writing to " + path);
 }
 
-file_descriptor open_locked(const std::string& path) {
-  file_descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+// `access`: O_WRONLY waits for a FIFO's reader and fails when it goes away; with O_RDWR the FIFO
+// would be its own reader.
+file_descriptor open_locked(const std::string& path, int access) {
+  file_descriptor file(::open(path.c_str(), access | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!file) throw io_failure("cannot write " + path, errno);
   lock(file.get(), path);
   return file;
@@ -177,7 +185,7 @@ bool finished_requests::failed(std::string_view id) const {
 }
 
 resumed_results resume_results(const std::string& path) {
-  file_descriptor file = open_locked(path);
+  file_descriptor file = open_locked(path, O_RDWR);
   const off_t size = size_of(file.get(), path);
   const off_t whole = end_of_whole_lines(file.get(), size, path);
   // Read first: a file that turns out not to be ours stays as it is.
@@ -192,6 +200,6 @@ resumed_results resume_results(const std::string& path) {
           static_cast<std::uint64_t>(size - whole), read.damaged_lines};
 }
 
-line_writer open_results(const std::string& path) { return line_writer(open_locked(path), path); }
+line_writer open_results(const std::string& path) { return line_writer(open_locked(path, O_WRONLY), path); }
 
 }  // namespace dspu::app

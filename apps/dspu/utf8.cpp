@@ -1,7 +1,5 @@
 #include "dspu/utf8.hpp"
 
-#include <cstdint>
-
 namespace dspu::app {
 
 namespace {
@@ -31,6 +29,14 @@ std::size_t character_size(std::string_view text) {
 }
 
 }  // namespace
+
+utf8_character first_character(std::string_view text) {
+  const std::size_t size = character_size(text);
+  if (size <= 1) return {size, static_cast<unsigned char>(text.front())};
+  std::uint32_t code = static_cast<unsigned char>(text.front()) & (0xffU >> (size + 1));
+  for (const char c : text.substr(1, size - 1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3fU);
+  return {size, code};
+}
 
 bool is_utf8(std::string_view bytes) {
   while (!bytes.empty()) {

@@ -136,6 +136,34 @@ reply failing(transport_failure kind) { return {.failure = kind}; }
 
 header_list retry_after_header(const std::string& value) { return {{"Retry-After", value}}; }
 
+// Where nobody takes the results, what is out comes to its end and nothing more is sent.
+TEST(Engine, SendsNothingWhileItIsPaused) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 10ms}; });
+  run.options.flow.scheduling.concurrency = 4;
+  test_engine& engine = run.make();
+  run.seen.on_each = [&](const result_record&) { engine.pause(run.seen.records.size() >= 7); };
+  run.sim.at(60s, [&] {
+    EXPECT_THAT(run.seen.records, SizeIs(Le(12u)));
+    EXPECT_EQ(run.wire.in_flight(), 0u);
+    run.seen.on_each = nullptr;
+    engine.pause(false);
+  });
+  run.run();
+  EXPECT_THAT(run.seen.records, SizeIs(100u));
+  EXPECT_EQ(engine.counts().ok, 100u);
+}
+
+TEST(Engine, EndsWhenItIsStoppedWhileItIsPaused) {
+  run_of run(urls("http://h/", 100), [](const http_request&, int) { return reply{.latency = 10ms}; });
+  run.options.flow.scheduling.concurrency = 4;
+  test_engine& engine = run.make();
+  run.seen.on_each = [&](const result_record&) { engine.pause(true); };
+  run.sim.at(1s, [&] { engine.stop(10s); });
+  run.run();
+  EXPECT_THAT(run.seen.records, SizeIs(4u));
+  EXPECT_EQ(run.sim.elapsed(), 1s);
+}
+
 TEST(Engine, FinishesEveryRequestOnce) {
   run_of run(urls("http://h/", 5000), [](const http_request&, int) { return reply{}; });
   run.run();

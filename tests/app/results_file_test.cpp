@@ -193,4 +193,10 @@ TEST(ResumedSource, LeavesOutWhatIsFinishedAndListsWhatFailed) {
   EXPECT_EQ(source.expected(), 1u);
 }
 
+// Two runs with -o /dev/null refused each other.
+TEST(ResultsFile, LocksRegularFilesOnly) {
+  const line_writer first = open_results("/dev/null");
+  EXPECT_NO_THROW(open_results("/dev/null"));
+}
+
 }  // namespace

@@ -1,6 +1,7 @@
 #include "faults/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace dspu::faults {
 
@@ -41,6 +43,9 @@ void break_pipe(int to) {
   const int null = ::open("/dev/null", O_RDONLY);
   ::dup2(null, STDIN_FILENO);
   if (null > STDERR_FILENO) ::close(null);
+  if (options.in_fd >= 0) ::dup2(options.in_fd, STDIN_FILENO);
+  if (options.out_fd >= 0) ::dup2(options.out_fd, STDOUT_FILENO);
+  if (options.err_fd >= 0) ::dup2(options.err_fd, STDERR_FILENO);
   if (options.break_out) break_pipe(STDOUT_FILENO);
   if (options.close_out) ::close(STDOUT_FILENO);
   if (options.close_err) ::close(STDERR_FILENO);
@@ -49,6 +54,33 @@ void break_pipe(int to) {
 }
 
 }  // namespace
+
+small_pipe::small_pipe() {
+  if (::pipe2(ends_.data(), O_CLOEXEC) != 0) throw std::runtime_error("cannot make a pipe");
+  ::fcntl(ends_[1], F_SETPIPE_SZ, 4096);
+}
+
+small_pipe::~small_pipe() {
+  close(ends_[0]);
+  close(ends_[1]);
+}
+
+void small_pipe::close(int& end) {
+  if (end >= 0) ::close(std::exchange(end, -1));
+}
+
+std::string small_pipe::read_all() const {
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(ends_[0], buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  return text;
+}
+
+bool small_pipe::is_full() const {
+  pollfd query{ends_[1], POLLOUT, 0};
+  return ::poll(&query, 1, 0) == 0;
+}
 
 process::process(const std::vector<std::string>& argv, const process_options& options) {
   std::vector<std::string> copy = argv;

@@ -64,7 +64,7 @@ boost::asio::awaitable<void> basic_engine<Clock>::run() {
     launch_all();
     keep_results();
     if (finished()) break;
-    arm(wake_, flow_.stopped() ? core::instant::max() : flow_.wake_at());
+    arm(wake_, flow_.stopped() || paused_ ? core::instant::max() : flow_.wake_at());
     boost::system::error_code woken;
     auto token = boost::asio::redirect_error(boost::asio::use_awaitable, woken);
     co_await wake_.async_wait(token);
@@ -146,9 +146,14 @@ boost::asio::awaitable<void> basic_engine<Clock>::feed() {
 }
 
 template <class Clock>
+std::optional<attempt> basic_engine<Clock>::next() {
+  return paused_ ? std::nullopt : flow_.next(now());
+}
+
+template <class Clock>
 void basic_engine<Clock>::launch_all() {
   try {
-    while (auto next = flow_.next(now())) launch(*std::move(next));
+    while (auto attempt = next()) launch(*std::move(attempt));
   } catch (...) {
     fail(std::current_exception());
   }
@@ -327,7 +332,7 @@ bool basic_engine<Clock>::follow(flight& f) {
   if (f.attempt.job) return true;
   std::erase(landed_, &f);
   try {
-    if (auto next = flow_.next(now())) f.attempt = *std::move(next);
+    if (auto attempt = next()) f.attempt = *std::move(attempt);
   } catch (...) {
     fail(std::current_exception());
   }
@@ -373,6 +378,11 @@ void basic_engine<Clock>::stop(core::duration grace) {
   grace_.async_wait([this](const boost::system::error_code& error) {
     if (!error) cancel_flights();
   });
+}
+
+template <class Clock>
+void basic_engine<Clock>::pause(bool paused) {
+  if (std::exchange(paused_, paused) && !paused) wake();
 }
 
 template <class Clock>
