@@ -2,12 +2,10 @@
 #pragma once
 
 #include "dspu/outgoing_request.hpp"
-#include "dspu/response_reader.hpp"
 #include "dspu/transport.hpp"
 #include "dspu/wire_stream.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include <cstdint>
@@ -16,11 +14,14 @@
 
 namespace dspu::app {
 
+class inflater;
+
 // Thread-safety: none. Destroying it closes it.
 class connection {
  public:
   // `who` names the peer in errors.
   connection(const boost::asio::any_io_executor& executor, std::string who);
+  ~connection();
 
   wire_stream& stream() { return stream_; }
   const std::string& who() const { return who_; }
@@ -39,18 +40,16 @@ class connection {
   bool wrote_anything() const { return written_ > 0; }
 
  private:
-  boost::asio::awaitable<http_response> converse(const outgoing_request& request, body_pipe& pipe);
-  boost::asio::mutable_buffer space_for(const response_reader& reader);
-  void take(response_reader& reader, std::size_t read, const boost::system::error_code& ec, bool may_be_repeated);
-  void feed(response_reader& reader);
-  void end_of_stream(response_reader& reader, const boost::system::error_code& why, bool may_be_repeated);
+  struct reception;
+  void take(reception& answer, std::size_t read, const boost::system::error_code& ec);
+  void feed(reception& answer);
+  void end_of_stream(reception& answer, const boost::system::error_code& why);
 
   wire_stream stream_;
   std::string who_;
   boost::beast::flat_buffer buffer_;
   std::unique_ptr<inflater> inflater_;
   std::size_t written_ = 0;
-  unsigned status_ = 0;  // of the answer that has begun
   bool used_ = false;
   bool answered_ = false;  // a byte of an answer has come, be it an interim one
   bool reusable_ = false;

@@ -1,16 +1,14 @@
 #include "dspu/proxy_tunnel.hpp"
 
-#include "dspu/response_reader.hpp"
+#include "dspu/response_parser.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+
+#include <string_view>
 
 namespace dspu::app {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using boost::system::error_code;
 
 asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string target,
                                               std::string authorization) {
@@ -22,27 +20,25 @@ asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string t
   co_await stream.write(asio::buffer(request), asio::const_buffer(), answer.error);
   if (answer.error) co_return answer;
 
-  http::response_parser<http::empty_body> parser;
-  parser.skip(true);  // neither a refusal's page nor the tunnel's bytes are ours to read
-  parser.header_limit(static_cast<std::uint32_t>(max_header_size));
+  response_parser parser({.body = false});  // neither a refusal's page nor the tunnel's bytes are ours to read
   boost::beast::flat_buffer buffer;
-  std::size_t total = 0;
-  while (!parser.is_header_done()) {
+  while (!parser.has_head()) {
     const std::size_t read = co_await stream.read_some(buffer.prepare(1024), answer.error);
     if (answer.error) co_return answer;
     buffer.commit(read);
-    total += read;
-    error_code ec;
-    buffer.consume(parser.put(buffer.data(), ec));
-    if (ec == http::error::need_more) ec = {};
-    if (!ec && total > max_header_size) ec = http::error::header_limit;
-    if (ec) {
-      answer.malformed = ec.message();
+    const std::string_view received(static_cast<const char*>(buffer.data().data()), buffer.size());
+    std::string_view rest = received;
+    std::string_view no_body;
+    try {
+      parser.next(rest, no_body);
+    } catch (const malformed_response& error) {
+      answer.malformed = error.what();
       co_return answer;
     }
+    buffer.consume(received.size() - rest.size());
   }
-  answer.status = parser.get().result_int();
-  answer.reason = std::string(parser.get().reason());
+  answer.status = parser.status();
+  answer.reason = parser.reason();
   if (answer.status / 100 == 2 && buffer.size() > 0)
     answer.malformed = "bytes follow it before anything was sent";
   co_return answer;

@@ -183,7 +183,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "body_too_large",
                   "--max-body, 65536 bytes",
                   {"--max-body", "64k"}},
-        fault_row{"EndlessHeader", fault::endless_header, "protocol", "limit of 64 KiB"},
+        fault_row{"EndlessHeader", fault::endless_header, "protocol", "limit of 256 KiB"},
         fault_row{
             "SilenceAfterConnect", fault::silence, "timeout", "no answer in time", {"--timeout", "500ms"}},
         fault_row{

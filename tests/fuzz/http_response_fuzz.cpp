@@ -12,6 +12,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <boost/json.hpp>
 
 #include <sys/socket.h>
@@ -147,6 +149,45 @@ std::optional<std::uint64_t> announced(const header_list& headers) {
   return value;
 }
 
+// What Boost.Beast's parser reads, which is stricter.
+struct other_reading {
+  unsigned status = 0;
+  std::string body;
+};
+
+std::optional<other_reading> read_by_beast(std::string_view bytes, bool head) {
+  namespace http = boost::beast::http;
+  while (true) {
+    http::response_parser<http::string_body> parser;
+    parser.skip(head);
+    parser.eager(true);
+    parser.body_limit(boost::none);
+    boost::beast::error_code error;
+    while (!parser.is_done() && !bytes.empty() && !error) bytes.remove_prefix(parser.put(asio::buffer(bytes), error));
+    if (!parser.is_done() && parser.is_header_done() && parser.need_eof() && (!error || error == http::error::need_more)) {
+      error = {};
+      parser.put_eof(error);
+    }
+    if (error || !parser.is_done()) return std::nullopt;
+    const unsigned status = parser.get().result_int();
+    if (status >= 200 || status == 101) return other_reading{status, parser.get().body()};
+  }
+}
+
+// Beast knows no limit of interim responses, and takes codings for none.
+void check_against_beast(std::string_view bytes, const result& got, const choices& how) {
+  if (how.inflate || how.max_body < largest_input) return;
+  const auto theirs = read_by_beast(bytes, how.head);
+  if (!theirs || theirs->status < 100 || theirs->status == 101) return;
+  if (!got.response) {
+    const bool known = got.error.find("Transfer-Encoding") != std::string::npos;
+    claim(known, "what Beast reads is read", got.error);
+    return;
+  }
+  claim(got.response->status == theirs->status, "Beast reads the same status");
+  claim(got.sink.body == theirs->body, "Beast reads the same body", got.sink.body + " | " + theirs->body);
+}
+
 void check_redirect(const http_response& response) {
   const std::string_view location = find_header(response.headers, "Location");
   if (!is_redirect(response.status) || location.empty()) return;
@@ -223,6 +264,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const result whole = receive(bytes, how);
   if (whole.response) check_response(whole, how);
   check_result_line(whole);
+  check_against_beast(bytes, whole, how);
   how.piece = piece;
   check_same(whole, receive(bytes, how));
   return 0;
