@@ -10,6 +10,7 @@
 // and short_form(visit, options) calls visit(value) or visit.rate(…) for what stands in the place of an object.
 #pragma once
 
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/hedge.hpp"
@@ -200,6 +201,29 @@ struct kind<aio::adaptive_concurrency_options> : part_of_pipelines {
     v(o.algorithm);
   }
   static void check(const aio::adaptive_concurrency_options& o) { static_cast<void>(aio::adaptive_concurrency(o)); }
+};
+
+template <>
+struct kind<aio::adaptive_rate_options> : part_of_pipelines {
+  static constexpr std::string_view name = "adaptive_rate";
+  template <class V>
+  static void fields(V& v, aio::adaptive_rate_options& o, policy_plan& p) {
+    v("initial_rate", o.initial_rate);
+    v("min_rate", o.min_rate);
+    v("max_rate", o.max_rate);
+    v("max_burst", o.max_burst);
+    v("max_concurrency", o.max_concurrency);
+    v("max_hold", o.max_hold);
+    v("memory", o.memory);
+    v("max_queue", o.max_queue);
+    v("shadow", o.shadow);
+    v.filter("classify", p.classify);
+  }
+  template <class V>
+  static void short_form(V& v, aio::adaptive_rate_options& o) {
+    v(o.initial_rate);
+  }
+  static void check(const aio::adaptive_rate_options& o) { static_cast<void>(aio::adaptive_rate(o)); }
 };
 
 template <>

@@ -27,6 +27,7 @@ const adaptive_rate_options& checked(const adaptive_rate_options& o) {
   require(within(o.max_concurrency, 1, 1'000'000), "adaptive_rate.max_concurrency", o.max_concurrency,
           "1 to 1e6");
   require(o.max_hold >= duration{0}, "adaptive_rate.max_hold", o.max_hold, "at least 0 s");
+  require(o.memory > duration{0}, "adaptive_rate.memory", o.memory, "above 0 s");
   return o;
 }
 
@@ -66,11 +67,14 @@ void adaptive_rate_machine::set_pace(double rate, instant now) {
 }
 
 instant adaptive_rate_machine::ready_at(instant now) const {
+  if (is_fresh(now)) return now;
   if (in_flight_ >= options_.max_concurrency || window_.full(in_flight_)) return instant::max();
   return std::max({now, stated_.until(), spacing_.ready_at()});
 }
 
 adaptive_rate_machine::call adaptive_rate_machine::send(instant now) {
+  if (is_fresh(now)) *this = adaptive_rate_machine(options_, now);
+  last_ = now;
   ++in_flight_;
   ++sent_;
   ++up_calls_;
@@ -89,6 +93,7 @@ void adaptive_rate_machine::hear(const call& c, const limit_facts& facts, instan
 
 void adaptive_rate_machine::admitted(const call& c, instant now, const limit_facts& facts) {
   --in_flight_;
+  last_ = now;
   hear(c, facts, now);
   credit_ = std::min(credit_ + credit_per_call, most_credit);
   const double took = seconds(now - c.sent);
@@ -100,6 +105,7 @@ void adaptive_rate_machine::admitted(const call& c, instant now, const limit_fac
 
 void adaptive_rate_machine::refused(const call& c, instant now, const limit_facts& facts) {
   --in_flight_;
+  last_ = now;
   --up_calls_;
   hear(c, facts, now);
   if (c.serial > last_empty_) bucket_.lost();
@@ -341,8 +347,9 @@ void adaptive_rate_machine::narrow(rate_range r, instant now) {
   set_pace(base_ * std::pow(ceiling_ / base_, 0.3), now);
 }
 
-void adaptive_rate_machine::ignored(const call& c, instant) {
+void adaptive_rate_machine::ignored(const call& c, instant now) {
   --in_flight_;
+  last_ = now;
   if (c.serial > last_empty_) bucket_.lost();
 }
 
@@ -354,6 +361,7 @@ void adaptive_rate_machine::give_back(const call& c, instant now) {
 void adaptive_rate_machine::reconfigure(const adaptive_rate_options& options) {
   options_ = checked(options);
   stated_.set_longest(options.max_hold);
+  if (pace_ > 0) set_pace(pace_, last_);
 }
 
 learnt_limit adaptive_rate_machine::learnt() const {

@@ -105,6 +105,8 @@ struct families {
             gauge("dspu_concurrency_limit", "The most that may be under way at once, as adapted.", "policy")),
         in_flight(gauge("dspu_concurrency_in_flight", "What was under way when the limit was last adapted.",
                         "policy")),
+        pace(gauge("dspu_adaptive_rate_limit",
+                   "Calls per second at which an adaptive rate lets calls go; 0: no limit.")),
         tokens(gauge("dspu_rate_limiter_tokens", "Tokens in the rate limiter's bucket.")),
         waiting(gauge("dspu_rate_limiter_waiting", "Waiters in the rate limiter's line.")) {}
 
@@ -141,6 +143,7 @@ struct families {
   family<Gauge> breaker_state;
   family<Gauge> limit;
   family<Gauge> in_flight;
+  family<Gauge> pace;
   family<Gauge> tokens;
   family<Gauge> waiting;
 };
@@ -260,6 +263,7 @@ void metrics::impl::note(const event& e) {
     case event_kind::state_changed:
       return change_state(e, s);
     case event_kind::limit_changed:
+      if (e.policy == "adaptive_rate") return s.set(f.pace, aio::fact_or(e, "rate", 0));
       s.set(f.limit, aio::fact_or(e, "limit", 0), e.policy);
       return s.set(f.in_flight, aio::fact_or(e, "in_flight", 0), e.policy);
     case event_kind::hedged:
@@ -297,6 +301,10 @@ void metrics::update(std::string_view pipeline, const aio::rate_limiter_statisti
   auto& series = impl_->series_of(pipeline);
   series.set(impl_->metric_families().tokens, now.tokens);
   series.set(impl_->metric_families().waiting, static_cast<double>(now.waiting));
+}
+
+void metrics::update(std::string_view pipeline, const aio::adaptive_rate_statistics& now) {
+  impl_->series_of(pipeline).set(impl_->metric_families().pace, now.pace.value_or(0));
 }
 
 std::uint64_t metrics::lost() const { return impl_->lost.load(std::memory_order_relaxed); }

@@ -8,6 +8,7 @@
 #include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/rate_limiter.hpp"
 #include "dspu/aio/retry.hpp"
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/throttle.hpp"
 #include "dspu/aio/timeout.hpp"
 
@@ -93,6 +94,7 @@ class Allocations : public ::testing::Test {
   rate_limiter limiter{{.rate = 1e9}};
   bulkhead places;
   throttle polite;
+  adaptive_rate pace;
 
   using counts = std::array<double, 4>;
 
@@ -137,6 +139,7 @@ TEST_F(Allocations, AreNoneInEachPolicyByItself) {
   EXPECT_EQ(of(pipe(limiter)), floor);
   EXPECT_EQ(of(pipe(places)), floor);
   EXPECT_EQ(of(pipe(polite)), floor);
+  EXPECT_EQ(of(pipe(pace)), floor);
   EXPECT_EQ(of(pipe(timeout(1s))), floor);
 }
 

@@ -259,6 +259,11 @@ awaitable<void> occupy(world& w, duration d) {
 void full_bulkhead(world& w) {
   for (int i = 0; i < 3; ++i) w.bystanders.emplace_back(*w.sim, occupy(w, 1s * (i + 1)));
 }
+void paced(world& w) {
+  const auto nap = [] { return detail::sleep_for<manual_clock>(100ms); };
+  for (int i = 0; i < 3; ++i) w.bystanders.emplace_back(*w.sim, w.pace.call(nap));
+}
+
 void full_width(world& w) {
   const auto nap = [] { return detail::sleep_for<manual_clock>(1s); };
   for (int i = 0; i < 4; ++i) w.bystanders.emplace_back(*w.sim, w.width.call(nap));
@@ -546,6 +551,14 @@ const scenario limits_and_chaos[] = {
     {"adaptive_concurrency between timeouts, in a line",
      [](world& w) { return through(time_limit(1500ms) | w.width | time_limit(800ms), works(w)); }, false, false,
      full_width},
+    {"adaptive_rate.call", [](world& w) { return drop(w.pace.call(works(w))); }},
+    {"adaptive_rate.call of a failure", [](world& w) { return drop_failure(w.pace.call(fails(w))); }},
+    {"adaptive_rate.call in a queue", [](world& w) { return drop(w.pace.call(works(w))); }, false, false, paced},
+    {"adaptive_rate.acquire in a queue", [](world& w) -> awaitable<void> { co_await w.pace.acquire(); }, false, false,
+     paced},
+    {"adaptive_rate between timeouts, in a queue",
+     [](world& w) { return through(time_limit(9s) | w.pace | time_limit(800ms), works(w)); }, false, false, paced},
+    {"retry over adaptive_rate", [](world& w) { return through(w.again | w.pace, fails(w)); }, false, false, paced},
     {"retry over adaptive_concurrency", [](world& w) { return through(w.again | w.width, fails(w)); }, false, false,
      full_width},
     {"chaos that delays", [](world& w) { return drop(w.slow.call(works(w))); }},

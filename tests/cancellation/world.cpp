@@ -150,6 +150,8 @@ void world::check_conserved() {
   if (scope.outstanding() != 0) complain("the scope counts work that has ended");
   if (tokens.waiters() != 0) complain("somebody was left in the line");
   if (narrow.in_flight() != 0 || narrow.waiting() != 0) complain("a place or a waiter was left in the bulkhead");
+  if (const auto s = pace.statistics(); s.in_flight != 0 || s.waiting != 0)
+    complain("a call or a waiter was left in the adaptive rate");
   if (width.in_flight() != 0 || width.waiting() != 0) complain("a call or a waiter was left in the adaptive limit");
   if (once.in_flight() != 0) complain("a shared run was left behind");
   if (!others.empty() && last_grant != start + granted * 1s) {

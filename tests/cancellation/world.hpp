@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dspu/aio/adaptive_concurrency.hpp"
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
@@ -100,6 +101,7 @@ struct world {
   basic_throttle<manual_clock> polite{{.min_requests = 1000}};
   basic_adaptive_concurrency<manual_clock> width{
       {.algorithm = limit_algorithm::aimd, .initial = 2, .max = 3, .max_queue = 100}};
+  basic_adaptive_rate<manual_clock> pace{{.initial_rate = 0.5, .max_rate = 0.5}};
   basic_chaos<manual_clock> slow{{.latency_rate = 1, .latency_min = 700ms, .seed = 1}};
   basic_chaos<manual_clock> faulty{{.fault_rate = 1, .latency_rate = 1, .latency_min = 700ms, .seed = 1}};
   basic_chaos<manual_clock> made_up{

@@ -30,6 +30,7 @@ constexpr expectation when_it_succeeds[] = {
     {timeout, hedge, "7 at 1 s, 1 call |  | "},
     {timeout, adaptive, "7 at 1 s, 1 call |  | "},
     {timeout, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {timeout, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {retry, timeout, "7 at 1 s, 1 call |  | "},
     {retry, retry, "7 at 1 s, 1 call |  | "},
@@ -41,6 +42,7 @@ constexpr expectation when_it_succeeds[] = {
     {retry, hedge, "7 at 1 s, 1 call |  | "},
     {retry, adaptive, "7 at 1 s, 1 call |  | "},
     {retry, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {retry, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {breaker, timeout, "7 at 1 s, 1 call |  | "},
     {breaker, retry, "7 at 1 s, 1 call |  | "},
@@ -52,6 +54,7 @@ constexpr expectation when_it_succeeds[] = {
     {breaker, hedge, "7 at 1 s, 1 call |  | "},
     {breaker, adaptive, "7 at 1 s, 1 call |  | "},
     {breaker, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {breaker, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {limiter, timeout, "7 at 1 s, 1 call | 1 token | "},
     {limiter, retry, "7 at 1 s, 1 call | 1 token | "},
@@ -63,6 +66,7 @@ constexpr expectation when_it_succeeds[] = {
     {limiter, hedge, "7 at 1 s, 1 call | 1 token | "},
     {limiter, adaptive, "7 at 1 s, 1 call | 1 token | "},
     {limiter, chaos, "7 at 1.25 s, 1 call | 1 token | 1 injection"},
+    {limiter, pace, "7 at 1 s, 1 call | 1 token | 1 answer"},
 
     {bulkhead, timeout, "7 at 1 s, 1 call |  | "},
     {bulkhead, retry, "7 at 1 s, 1 call |  | "},
@@ -74,6 +78,7 @@ constexpr expectation when_it_succeeds[] = {
     {bulkhead, hedge, "7 at 1 s, 1 call |  | "},
     {bulkhead, adaptive, "7 at 1 s, 1 call |  | "},
     {bulkhead, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {bulkhead, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {throttle, timeout, "7 at 1 s, 1 call |  | "},
     {throttle, retry, "7 at 1 s, 1 call |  | "},
@@ -85,6 +90,7 @@ constexpr expectation when_it_succeeds[] = {
     {throttle, hedge, "7 at 1 s, 1 call |  | "},
     {throttle, adaptive, "7 at 1 s, 1 call |  | "},
     {throttle, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {throttle, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {fallback, timeout, "7 at 1 s, 1 call |  | "},
     {fallback, retry, "7 at 1 s, 1 call |  | "},
@@ -96,6 +102,7 @@ constexpr expectation when_it_succeeds[] = {
     {fallback, hedge, "7 at 1 s, 1 call |  | "},
     {fallback, adaptive, "7 at 1 s, 1 call |  | "},
     {fallback, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {fallback, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {hedge, timeout, "7 at 1 s, 1 call |  | "},
     {hedge, retry, "7 at 1 s, 1 call |  | "},
@@ -107,6 +114,7 @@ constexpr expectation when_it_succeeds[] = {
     {hedge, hedge, "7 at 1 s, 1 call |  | "},
     {hedge, adaptive, "7 at 1 s, 1 call |  | "},
     {hedge, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {hedge, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {adaptive, timeout, "7 at 1 s, 1 call |  | "},
     {adaptive, retry, "7 at 1 s, 1 call |  | "},
@@ -118,6 +126,7 @@ constexpr expectation when_it_succeeds[] = {
     {adaptive, hedge, "7 at 1 s, 1 call |  | "},
     {adaptive, adaptive, "7 at 1 s, 1 call |  | "},
     {adaptive, chaos, "7 at 1.25 s, 1 call |  | 1 injection"},
+    {adaptive, pace, "7 at 1 s, 1 call |  | 1 answer"},
 
     {chaos, timeout, "7 at 1.25 s, 1 call | 1 injection | "},
     {chaos, retry, "7 at 1.25 s, 1 call | 1 injection | "},
@@ -129,6 +138,19 @@ constexpr expectation when_it_succeeds[] = {
     {chaos, hedge, "7 at 1.25 s, 1 call | 1 injection | "},
     {chaos, adaptive, "7 at 1.25 s, 1 call | 1 injection | "},
     {chaos, chaos, "7 at 1.5 s, 1 call | 1 injection | 1 injection"},
+    {chaos, pace, "7 at 1.25 s, 1 call | 1 injection | 1 answer"},
+
+    {pace, timeout, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, retry, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, breaker, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, limiter, "7 at 1 s, 1 call | 1 answer | 1 token"},
+    {pace, bulkhead, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, throttle, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, fallback, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, hedge, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, adaptive, "7 at 1 s, 1 call | 1 answer | "},
+    {pace, chaos, "7 at 1.25 s, 1 call | 1 answer | 1 injection"},
+    {pace, pace, "7 at 1 s, 1 call | 1 answer | 1 answer"},
 };
 
 constexpr expectation when_it_fails[] = {
@@ -142,6 +164,7 @@ constexpr expectation when_it_fails[] = {
     {timeout, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "failed at 1 s, 1 call |  | "},
     {timeout, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {timeout, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {retry, timeout, "failed at 5 s, 3 calls | 2 charges | "},
     {retry, retry, "failed at 17 s, 9 calls | 2 charges | 6 charges"},
@@ -153,6 +176,7 @@ constexpr expectation when_it_fails[] = {
     {retry, hedge, "failed at 8 s, 6 calls | 5 charges | 3 hedges"},
     {retry, adaptive, "failed at 5 s, 3 calls | 2 charges | "},
     {retry, chaos, "failed at 5.75 s, 3 calls | 2 charges | 3 injections"},
+    {retry, pace, "failed at 5 s, 3 calls | 2 charges | 3 answers"},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "failed at 5 s, 3 calls | 1 failure | 2 charges"},
@@ -164,6 +188,7 @@ constexpr expectation when_it_fails[] = {
     {breaker, hedge, "failed at 2 s, 2 calls | 1 failure | 1 hedge"},
     {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, chaos, "failed at 1.25 s, 1 call | 1 failure | 1 injection"},
+    {breaker, pace, "failed at 1 s, 1 call | 1 failure | 1 answer"},
 
     {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
     {limiter, retry, "failed at 5 s, 3 calls | 1 token | 2 charges"},
@@ -175,6 +200,7 @@ constexpr expectation when_it_fails[] = {
     {limiter, hedge, "failed at 2 s, 2 calls | 1 token | 1 hedge"},
     {limiter, adaptive, "failed at 1 s, 1 call | 1 token | "},
     {limiter, chaos, "failed at 1.25 s, 1 call | 1 token | 1 injection"},
+    {limiter, pace, "failed at 1 s, 1 call | 1 token | 1 answer"},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "failed at 5 s, 3 calls |  | 2 charges"},
@@ -186,6 +212,7 @@ constexpr expectation when_it_fails[] = {
     {bulkhead, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
     {bulkhead, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {bulkhead, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "failed at 5 s, 3 calls | 50 % | 2 charges"},
@@ -197,6 +224,7 @@ constexpr expectation when_it_fails[] = {
     {throttle, hedge, "failed at 2 s, 2 calls | 50 % | 1 hedge"},
     {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
     {throttle, chaos, "failed at 1.25 s, 1 call | 50 % | 1 injection"},
+    {throttle, pace, "failed at 1 s, 1 call | 50 % | 1 answer"},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "99 at 5 s, 3 calls | 1 fall | 2 charges"},
@@ -208,6 +236,7 @@ constexpr expectation when_it_fails[] = {
     {fallback, hedge, "99 at 2 s, 2 calls | 1 fall | 1 hedge"},
     {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, chaos, "99 at 1.25 s, 1 call | 1 fall | 1 injection"},
+    {fallback, pace, "99 at 1 s, 1 call | 1 fall | 1 answer"},
 
     {hedge, timeout, "failed at 2 s, 2 calls | 1 hedge | "},
     {hedge, retry, "failed at 8 s, 6 calls | 1 hedge | 4 charges"},
@@ -219,6 +248,7 @@ constexpr expectation when_it_fails[] = {
     {hedge, hedge, "failed at 4 s, 4 calls | 1 hedge | 2 hedges"},
     {hedge, adaptive, "failed at 2 s, 2 calls | 1 hedge | "},
     {hedge, chaos, "failed at 2.5 s, 2 calls | 1 hedge | 2 injections"},
+    {hedge, pace, "failed at 2 s, 2 calls | 1 hedge | 2 answers"},
 
     {adaptive, timeout, "failed at 1 s, 1 call |  | "},
     {adaptive, retry, "failed at 5 s, 3 calls |  | 2 charges"},
@@ -230,6 +260,7 @@ constexpr expectation when_it_fails[] = {
     {adaptive, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
     {adaptive, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {adaptive, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {chaos, timeout, "failed at 1.25 s, 1 call | 1 injection | "},
     {chaos, retry, "failed at 5.25 s, 3 calls | 1 injection | 2 charges"},
@@ -241,6 +272,19 @@ constexpr expectation when_it_fails[] = {
     {chaos, hedge, "failed at 2.25 s, 2 calls | 1 injection | 1 hedge"},
     {chaos, adaptive, "failed at 1.25 s, 1 call | 1 injection | "},
     {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
+    {chaos, pace, "failed at 1.25 s, 1 call | 1 injection | 1 answer"},
+
+    {pace, timeout, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, retry, "failed at 5 s, 3 calls | 1 answer | 2 charges"},
+    {pace, breaker, "failed at 1 s, 1 call | 1 answer | 1 failure"},
+    {pace, limiter, "failed at 1 s, 1 call | 1 answer | 1 token"},
+    {pace, bulkhead, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, throttle, "failed at 1 s, 1 call | 1 answer | 50 %"},
+    {pace, fallback, "99 at 1 s, 1 call | 1 answer | 1 fall"},
+    {pace, hedge, "failed at 2 s, 2 calls | 1 answer | 1 hedge"},
+    {pace, adaptive, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, chaos, "failed at 1.25 s, 1 call | 1 answer | 1 injection"},
+    {pace, pace, "failed at 1 s, 1 call | 1 answer | 1 answer"},
 };
 
 constexpr expectation when_it_fails_once[] = {
@@ -254,6 +298,7 @@ constexpr expectation when_it_fails_once[] = {
     {timeout, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "failed at 1 s, 1 call |  | "},
     {timeout, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {timeout, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {retry, timeout, "7 at 3 s, 2 calls | 1 charge | "},
     {retry, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -265,6 +310,7 @@ constexpr expectation when_it_fails_once[] = {
     {retry, hedge, "7 at 2 s, 2 calls | 1 charge | 1 hedge"},
     {retry, adaptive, "7 at 3 s, 2 calls | 1 charge | "},
     {retry, chaos, "7 at 3.5 s, 2 calls | 1 charge | 2 injections"},
+    {retry, pace, "7 at 3 s, 2 calls | 1 charge | 2 answers"},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -276,6 +322,7 @@ constexpr expectation when_it_fails_once[] = {
     {breaker, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, chaos, "failed at 1.25 s, 1 call | 1 failure | 1 injection"},
+    {breaker, pace, "failed at 1 s, 1 call | 1 failure | 1 answer"},
 
     {limiter, timeout, "failed at 1 s, 1 call | 1 token | "},
     {limiter, retry, "7 at 3 s, 2 calls | 1 token | 1 charge"},
@@ -287,6 +334,7 @@ constexpr expectation when_it_fails_once[] = {
     {limiter, hedge, "7 at 2 s, 2 calls | 1 token | 1 hedge"},
     {limiter, adaptive, "failed at 1 s, 1 call | 1 token | "},
     {limiter, chaos, "failed at 1.25 s, 1 call | 1 token | 1 injection"},
+    {limiter, pace, "failed at 1 s, 1 call | 1 token | 1 answer"},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -298,6 +346,7 @@ constexpr expectation when_it_fails_once[] = {
     {bulkhead, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
     {bulkhead, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {bulkhead, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -309,6 +358,7 @@ constexpr expectation when_it_fails_once[] = {
     {throttle, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
     {throttle, chaos, "failed at 1.25 s, 1 call | 50 % | 1 injection"},
+    {throttle, pace, "failed at 1 s, 1 call | 50 % | 1 answer"},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -320,6 +370,7 @@ constexpr expectation when_it_fails_once[] = {
     {fallback, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, chaos, "99 at 1.25 s, 1 call | 1 fall | 1 injection"},
+    {fallback, pace, "99 at 1 s, 1 call | 1 fall | 1 answer"},
 
     {hedge, timeout, "7 at 2 s, 2 calls | 1 hedge | "},
     {hedge, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -331,6 +382,7 @@ constexpr expectation when_it_fails_once[] = {
     {hedge, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {hedge, adaptive, "7 at 2 s, 2 calls | 1 hedge | "},
     {hedge, chaos, "7 at 2.5 s, 2 calls | 1 hedge | 2 injections"},
+    {hedge, pace, "7 at 2 s, 2 calls | 1 hedge | 2 answers"},
 
     {adaptive, timeout, "failed at 1 s, 1 call |  | "},
     {adaptive, retry, "7 at 3 s, 2 calls |  | 1 charge"},
@@ -342,6 +394,7 @@ constexpr expectation when_it_fails_once[] = {
     {adaptive, hedge, "7 at 2 s, 2 calls |  | 1 hedge"},
     {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
     {adaptive, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {adaptive, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {chaos, timeout, "failed at 1.25 s, 1 call | 1 injection | "},
     {chaos, retry, "7 at 3.25 s, 2 calls | 1 injection | 1 charge"},
@@ -353,6 +406,19 @@ constexpr expectation when_it_fails_once[] = {
     {chaos, hedge, "7 at 2.25 s, 2 calls | 1 injection | 1 hedge"},
     {chaos, adaptive, "failed at 1.25 s, 1 call | 1 injection | "},
     {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
+    {chaos, pace, "failed at 1.25 s, 1 call | 1 injection | 1 answer"},
+
+    {pace, timeout, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, retry, "7 at 3 s, 2 calls | 1 answer | 1 charge"},
+    {pace, breaker, "failed at 1 s, 1 call | 1 answer | 1 failure"},
+    {pace, limiter, "failed at 1 s, 1 call | 1 answer | 1 token"},
+    {pace, bulkhead, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, throttle, "failed at 1 s, 1 call | 1 answer | 50 %"},
+    {pace, fallback, "99 at 1 s, 1 call | 1 answer | 1 fall"},
+    {pace, hedge, "7 at 2 s, 2 calls | 1 answer | 1 hedge"},
+    {pace, adaptive, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, chaos, "failed at 1.25 s, 1 call | 1 answer | 1 injection"},
+    {pace, pace, "failed at 1 s, 1 call | 1 answer | 1 answer"},
 };
 
 constexpr expectation when_it_is_overtaken[] = {
@@ -376,6 +442,8 @@ constexpr expectation when_it_is_overtaken[] = {
     {hedge, hedge, "7 at 4 s, 3 calls | 1 hedge | 1 hedge"},
     {hedge, adaptive, "7 at 4 s, 2 calls | 1 hedge | "},
     {hedge, chaos, "7 at 4.25 s, 2 calls | 1 hedge | 2 injections"},
+    {hedge, pace, "7 at 4 s, 2 calls | 1 hedge | 1 answer"},
+    {pace, hedge, "7 at 4 s, 2 calls | 1 answer | 1 hedge"},
 };
 
 constexpr expectation when_it_hangs[] = {
@@ -389,6 +457,7 @@ constexpr expectation when_it_hangs[] = {
     {timeout, hedge, "timed out at 10 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "timed out at 10 s, 1 call |  | "},
     {timeout, chaos, "timed out at 10 s, 1 call |  | 1 injection"},
+    {timeout, pace, "timed out at 10 s, 1 call |  | "},
 
     {retry, timeout, "timed out at 32 s, 3 calls | 2 charges | "},
 
@@ -407,6 +476,7 @@ constexpr expectation when_it_hangs[] = {
     {adaptive, timeout, "timed out at 10 s, 1 call | limit 9 | "},
 
     {chaos, timeout, "timed out at 10.25 s, 1 call | 1 injection | "},
+    {pace, timeout, "timed out at 10 s, 1 call |  | "},
 };
 
 constexpr expectation when_the_caller_gives_up[] = {
@@ -420,6 +490,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {timeout, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {timeout, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {timeout, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {timeout, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {retry, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {retry, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -431,6 +502,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {retry, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {retry, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {retry, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {retry, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {breaker, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -442,6 +514,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {breaker, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {breaker, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {breaker, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {limiter, timeout, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, retry, "cancelled at 0.5 s, 1 call | 1 token | "},
@@ -453,6 +526,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {limiter, hedge, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, adaptive, "cancelled at 0.5 s, 1 call | 1 token | "},
     {limiter, chaos, "cancelled at 0.5 s, 1 call | 1 token | 1 injection"},
+    {limiter, pace, "cancelled at 0.5 s, 1 call | 1 token | "},
 
     {bulkhead, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -464,6 +538,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {bulkhead, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {bulkhead, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {bulkhead, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {throttle, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -475,6 +550,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {throttle, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {throttle, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {throttle, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {fallback, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -486,6 +562,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {fallback, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {fallback, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {fallback, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {hedge, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {hedge, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -497,6 +574,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {hedge, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {hedge, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {hedge, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {hedge, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {adaptive, timeout, "cancelled at 0.5 s, 1 call |  | "},
     {adaptive, retry, "cancelled at 0.5 s, 1 call |  | "},
@@ -508,6 +586,7 @@ constexpr expectation when_the_caller_gives_up[] = {
     {adaptive, hedge, "cancelled at 0.5 s, 1 call |  | "},
     {adaptive, adaptive, "cancelled at 0.5 s, 1 call |  | "},
     {adaptive, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {adaptive, pace, "cancelled at 0.5 s, 1 call |  | "},
 
     {chaos, timeout, "cancelled at 0.5 s, 1 call | 1 injection | "},
     {chaos, retry, "cancelled at 0.5 s, 1 call | 1 injection | "},
@@ -519,6 +598,19 @@ constexpr expectation when_the_caller_gives_up[] = {
     {chaos, hedge, "cancelled at 0.5 s, 1 call | 1 injection | "},
     {chaos, adaptive, "cancelled at 0.5 s, 1 call | 1 injection | "},
     {chaos, chaos, "cancelled at 0.5 s, 1 call | 1 injection | 1 injection"},
+    {chaos, pace, "cancelled at 0.5 s, 1 call | 1 injection | "},
+
+    {pace, timeout, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, retry, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, breaker, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, limiter, "cancelled at 0.5 s, 1 call |  | 1 token"},
+    {pace, bulkhead, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, throttle, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, fallback, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, hedge, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, adaptive, "cancelled at 0.5 s, 1 call |  | "},
+    {pace, chaos, "cancelled at 0.5 s, 1 call |  | 1 injection"},
+    {pace, pace, "cancelled at 0.5 s, 1 call |  | "},
 };
 
 constexpr expectation when_the_caller_quits_a_line[] = {
@@ -527,60 +619,77 @@ constexpr expectation when_the_caller_quits_a_line[] = {
     {timeout, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {timeout, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {timeout, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {timeout, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {retry, retry, "cancelled at 1.5 s, 1 call |  | "},
     {retry, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {retry, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {retry, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {retry, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {retry, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {breaker, retry, "cancelled at 1.5 s, 1 call |  | "},
     {breaker, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {breaker, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {breaker, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {breaker, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {breaker, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {limiter, retry, "cancelled at 1.5 s, 1 call | 1 token | "},
     {limiter, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {limiter, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {limiter, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {limiter, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {limiter, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {bulkhead, retry, "cancelled at 1.5 s, 1 call |  | "},
     {bulkhead, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {bulkhead, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {bulkhead, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {bulkhead, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {bulkhead, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {throttle, retry, "cancelled at 1.5 s, 1 call |  | "},
     {throttle, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {throttle, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {throttle, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {throttle, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {throttle, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {fallback, retry, "cancelled at 1.5 s, 1 call |  | "},
     {fallback, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {fallback, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {fallback, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {fallback, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {fallback, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {hedge, retry, "cancelled at 1.5 s, 1 call |  | "},
     {hedge, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {hedge, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {hedge, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {hedge, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {hedge, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {adaptive, retry, "cancelled at 1.5 s, 1 call |  | "},
     {adaptive, limiter, "cancelled at 1.5 s |  | 5 tokens"},
     {adaptive, bulkhead, "cancelled at 1.5 s |  | 1 call"},
     {adaptive, adaptive, "cancelled at 1.5 s |  | 1 call"},
     {adaptive, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {adaptive, pace, "cancelled at 1.5 s |  | 1 refusal"},
 
     {chaos, retry, "cancelled at 1.5 s, 1 call | 1 injection | "},
     {chaos, limiter, "cancelled at 1.5 s | 1 injection | 5 tokens"},
     {chaos, bulkhead, "cancelled at 1.5 s | 1 injection | 1 call"},
     {chaos, adaptive, "cancelled at 1.5 s | 1 injection | 1 call"},
     {chaos, chaos, "cancelled at 1.5 s | 1 injection | 1 injection"},
+    {chaos, pace, "cancelled at 1.5 s | 1 injection | 1 refusal"},
+
+    {pace, retry, "cancelled at 1.5 s, 1 call |  | "},
+    {pace, limiter, "cancelled at 1.5 s |  | 5 tokens"},
+    {pace, bulkhead, "cancelled at 1.5 s |  | 1 call"},
+    {pace, adaptive, "cancelled at 1.5 s |  | 1 call"},
+    {pace, chaos, "cancelled at 1.5 s |  | 1 injection"},
+    {pace, pace, "cancelled at 1.5 s |  | 1 refusal"},
 };
 
 // What chaos injects is no refusal: it stands for the operation, so policies outside count it.
@@ -592,6 +701,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {timeout, throttle, "throttled at 0 s |  | 67 %"},
     {timeout, adaptive, "bulkhead full at 0 s |  | 1 call"},
     {timeout, chaos, "injected fault at 0 s |  | 1 injection"},
+    {timeout, pace, "queue full at 0 s |  | 1 refusal"},
 
     {retry, timeout, "timed out at 2 s | 2 charges | "},
     {retry, breaker, "circuit open at 2 s | 2 charges | isolated"},
@@ -600,6 +710,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {retry, throttle, "throttled at 2 s | 2 charges | 80 %"},
     {retry, adaptive, "bulkhead full at 2 s | 2 charges | 1 call"},
     {retry, chaos, "injected fault at 2 s | 2 charges | 3 injections"},
+    {retry, pace, "queue full at 2 s | 2 charges | 1 refusal"},
 
     {breaker, timeout, "timed out at 0 s |  | "},
     {breaker, breaker, "circuit open at 0 s |  | isolated"},
@@ -608,6 +719,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {breaker, throttle, "throttled at 0 s |  | 67 %"},
     {breaker, adaptive, "bulkhead full at 0 s |  | 1 call"},
     {breaker, chaos, "injected fault at 0 s | 1 failure | 1 injection"},
+    {breaker, pace, "queue full at 0 s |  | 1 refusal"},
 
     {limiter, timeout, "timed out at 0 s |  | "},
     {limiter, breaker, "circuit open at 0 s |  | isolated"},
@@ -616,6 +728,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {limiter, throttle, "throttled at 0 s |  | 67 %"},
     {limiter, adaptive, "bulkhead full at 0 s |  | 1 call"},
     {limiter, chaos, "injected fault at 0 s | 1 token | 1 injection"},
+    {limiter, pace, "queue full at 0 s |  | 1 refusal"},
 
     {bulkhead, timeout, "timed out at 0 s |  | "},
     {bulkhead, breaker, "circuit open at 0 s |  | isolated"},
@@ -624,6 +737,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {bulkhead, throttle, "throttled at 0 s |  | 67 %"},
     {bulkhead, adaptive, "bulkhead full at 0 s |  | 1 call"},
     {bulkhead, chaos, "injected fault at 0 s |  | 1 injection"},
+    {bulkhead, pace, "queue full at 0 s |  | 1 refusal"},
 
     {throttle, timeout, "timed out at 0 s |  | "},
     {throttle, breaker, "circuit open at 0 s |  | isolated"},
@@ -632,6 +746,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {throttle, throttle, "throttled at 0 s |  | 67 %"},
     {throttle, adaptive, "bulkhead full at 0 s |  | 1 call"},
     {throttle, chaos, "injected fault at 0 s | 50 % | 1 injection"},
+    {throttle, pace, "queue full at 0 s |  | 1 refusal"},
 
     {fallback, timeout, "99 at 0 s | 1 fall | "},
     {fallback, breaker, "99 at 0 s | 1 fall | isolated"},
@@ -640,6 +755,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {fallback, throttle, "99 at 0 s | 1 fall | 67 %"},
     {fallback, adaptive, "99 at 0 s | 1 fall | 1 call"},
     {fallback, chaos, "99 at 0 s | 1 fall | 1 injection"},
+    {fallback, pace, "99 at 0 s | 1 fall | 1 refusal"},
 
     {hedge, timeout, "timed out at 0 s | 1 hedge | "},
     {hedge, breaker, "circuit open at 0 s | 1 hedge | isolated"},
@@ -648,6 +764,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {hedge, throttle, "throttled at 0 s | 1 hedge | 75 %"},
     {hedge, adaptive, "bulkhead full at 0 s | 1 hedge | 1 call"},
     {hedge, chaos, "injected fault at 0 s | 1 hedge | 2 injections"},
+    {hedge, pace, "queue full at 0 s | 1 hedge | 1 refusal"},
 
     {adaptive, timeout, "timed out at 0 s |  | "},
     {adaptive, breaker, "circuit open at 0 s |  | isolated"},
@@ -656,6 +773,7 @@ constexpr expectation when_the_inner_refuses[] = {
     {adaptive, throttle, "throttled at 0 s |  | 67 %"},
     {adaptive, adaptive, "bulkhead full at 0 s |  | 1 call"},
     {adaptive, chaos, "injected fault at 0 s |  | 1 injection"},
+    {adaptive, pace, "queue full at 0 s |  | 1 refusal"},
 
     {chaos, timeout, "timed out at 0.25 s | 1 injection | "},
     {chaos, breaker, "circuit open at 0.25 s | 1 injection | isolated"},
@@ -664,6 +782,16 @@ constexpr expectation when_the_inner_refuses[] = {
     {chaos, throttle, "throttled at 0.25 s | 1 injection | 67 %"},
     {chaos, adaptive, "bulkhead full at 0.25 s | 1 injection | 1 call"},
     {chaos, chaos, "injected fault at 0.25 s | 1 injection | 1 injection"},
+    {chaos, pace, "queue full at 0.25 s | 1 injection | 1 refusal"},
+
+    {pace, timeout, "timed out at 0 s |  | "},
+    {pace, breaker, "circuit open at 0 s |  | isolated"},
+    {pace, limiter, "queue full at 0 s |  | 5 tokens"},
+    {pace, bulkhead, "bulkhead full at 0 s |  | 1 call"},
+    {pace, throttle, "throttled at 0 s |  | 67 %"},
+    {pace, adaptive, "bulkhead full at 0 s |  | 1 call"},
+    {pace, chaos, "injected fault at 0 s | 1 answer | 1 injection"},
+    {pace, pace, "queue full at 0 s |  | 1 refusal"},
 };
 
 constexpr expectation when_the_outer_refuses[] = {
@@ -677,6 +805,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {timeout, hedge, "timed out at 0 s |  | "},
     {timeout, adaptive, "timed out at 0 s |  | "},
     {timeout, chaos, "timed out at 0 s |  | "},
+    {timeout, pace, "timed out at 0 s |  | "},
 
     {breaker, timeout, "circuit open at 0 s | isolated | "},
     {breaker, retry, "circuit open at 0 s | isolated | "},
@@ -688,6 +817,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {breaker, hedge, "circuit open at 0 s | isolated | "},
     {breaker, adaptive, "circuit open at 0 s | isolated | "},
     {breaker, chaos, "circuit open at 0 s | isolated | "},
+    {breaker, pace, "circuit open at 0 s | isolated | "},
 
     {limiter, timeout, "queue full at 0 s | 5 tokens | "},
     {limiter, retry, "queue full at 0 s | 5 tokens | "},
@@ -699,6 +829,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {limiter, hedge, "queue full at 0 s | 5 tokens | "},
     {limiter, adaptive, "queue full at 0 s | 5 tokens | "},
     {limiter, chaos, "queue full at 0 s | 5 tokens | "},
+    {limiter, pace, "queue full at 0 s | 5 tokens | "},
 
     {bulkhead, timeout, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, retry, "bulkhead full at 0 s | 1 call | "},
@@ -710,6 +841,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {bulkhead, hedge, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, adaptive, "bulkhead full at 0 s | 1 call | "},
     {bulkhead, chaos, "bulkhead full at 0 s | 1 call | "},
+    {bulkhead, pace, "bulkhead full at 0 s | 1 call | "},
 
     {throttle, timeout, "throttled at 0 s | 67 % | "},
     {throttle, retry, "throttled at 0 s | 67 % | "},
@@ -721,6 +853,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {throttle, hedge, "throttled at 0 s | 67 % | "},
     {throttle, adaptive, "throttled at 0 s | 67 % | "},
     {throttle, chaos, "throttled at 0 s | 67 % | "},
+    {throttle, pace, "throttled at 0 s | 67 % | "},
 
     {adaptive, timeout, "bulkhead full at 0 s | 1 call | "},
     {adaptive, retry, "bulkhead full at 0 s | 1 call | "},
@@ -732,6 +865,7 @@ constexpr expectation when_the_outer_refuses[] = {
     {adaptive, hedge, "bulkhead full at 0 s | 1 call | "},
     {adaptive, adaptive, "bulkhead full at 0 s | 1 call | "},
     {adaptive, chaos, "bulkhead full at 0 s | 1 call | "},
+    {adaptive, pace, "bulkhead full at 0 s | 1 call | "},
 
     {chaos, timeout, "injected fault at 0 s | 1 injection | "},
     {chaos, retry, "injected fault at 0 s | 1 injection | "},
@@ -743,6 +877,19 @@ constexpr expectation when_the_outer_refuses[] = {
     {chaos, hedge, "injected fault at 0 s | 1 injection | "},
     {chaos, adaptive, "injected fault at 0 s | 1 injection | "},
     {chaos, chaos, "injected fault at 0 s | 1 injection | "},
+    {chaos, pace, "injected fault at 0 s | 1 injection | "},
+
+    {pace, timeout, "queue full at 0 s | 1 refusal | "},
+    {pace, retry, "queue full at 0 s | 1 refusal | "},
+    {pace, breaker, "queue full at 0 s | 1 refusal | "},
+    {pace, limiter, "queue full at 0 s | 1 refusal | "},
+    {pace, bulkhead, "queue full at 0 s | 1 refusal | "},
+    {pace, throttle, "queue full at 0 s | 1 refusal | "},
+    {pace, fallback, "queue full at 0 s | 1 refusal | "},
+    {pace, hedge, "queue full at 0 s | 1 refusal | "},
+    {pace, adaptive, "queue full at 0 s | 1 refusal | "},
+    {pace, chaos, "queue full at 0 s | 1 refusal | "},
+    {pace, pace, "queue full at 0 s | 1 refusal | "},
 };
 
 constexpr expectation with_little_time[] = {
@@ -756,6 +903,7 @@ constexpr expectation with_little_time[] = {
     {timeout, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {timeout, adaptive, "failed at 1 s, 1 call |  | "},
     {timeout, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {timeout, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {retry, timeout, "no time at 1 s, 1 call |  | "},
     {retry, retry, "no time at 1 s, 1 call |  | "},
@@ -767,6 +915,7 @@ constexpr expectation with_little_time[] = {
     {retry, hedge, "no time at 2 s, 2 calls | 1 charge | 1 hedge"},
     {retry, adaptive, "no time at 1 s, 1 call |  | "},
     {retry, chaos, "no time at 1.25 s, 1 call |  | 1 injection"},
+    {retry, pace, "no time at 1 s, 1 call |  | 1 answer"},
 
     {breaker, timeout, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, retry, "no time at 1 s, 1 call | 1 failure | "},
@@ -778,6 +927,7 @@ constexpr expectation with_little_time[] = {
     {breaker, hedge, "failed at 2 s, 2 calls | 1 failure | 1 hedge"},
     {breaker, adaptive, "failed at 1 s, 1 call | 1 failure | "},
     {breaker, chaos, "failed at 1.25 s, 1 call | 1 failure | 1 injection"},
+    {breaker, pace, "failed at 1 s, 1 call | 1 failure | 1 answer"},
 
     {limiter, timeout, "no time at 0 s | 5 tokens | "},
     {limiter, retry, "no time at 0 s | 5 tokens | "},
@@ -789,6 +939,7 @@ constexpr expectation with_little_time[] = {
     {limiter, hedge, "no time at 0 s | 5 tokens | "},
     {limiter, adaptive, "no time at 0 s | 5 tokens | "},
     {limiter, chaos, "no time at 0 s | 5 tokens | "},
+    {limiter, pace, "no time at 0 s | 5 tokens | "},
 
     {bulkhead, timeout, "failed at 1 s, 1 call |  | "},
     {bulkhead, retry, "no time at 1 s, 1 call |  | "},
@@ -800,6 +951,7 @@ constexpr expectation with_little_time[] = {
     {bulkhead, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {bulkhead, adaptive, "failed at 1 s, 1 call |  | "},
     {bulkhead, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {bulkhead, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {throttle, timeout, "failed at 1 s, 1 call | 50 % | "},
     {throttle, retry, "no time at 1 s, 1 call | 50 % | "},
@@ -811,6 +963,7 @@ constexpr expectation with_little_time[] = {
     {throttle, hedge, "failed at 2 s, 2 calls | 50 % | 1 hedge"},
     {throttle, adaptive, "failed at 1 s, 1 call | 50 % | "},
     {throttle, chaos, "failed at 1.25 s, 1 call | 50 % | 1 injection"},
+    {throttle, pace, "failed at 1 s, 1 call | 50 % | 1 answer"},
 
     {fallback, timeout, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, retry, "99 at 1 s, 1 call | 1 fall | "},
@@ -822,6 +975,7 @@ constexpr expectation with_little_time[] = {
     {fallback, hedge, "99 at 2 s, 2 calls | 1 fall | 1 hedge"},
     {fallback, adaptive, "99 at 1 s, 1 call | 1 fall | "},
     {fallback, chaos, "99 at 1.25 s, 1 call | 1 fall | 1 injection"},
+    {fallback, pace, "99 at 1 s, 1 call | 1 fall | 1 answer"},
 
     {hedge, timeout, "failed at 2 s, 2 calls | 1 hedge | "},
     {hedge, retry, "no time at 2 s, 2 calls | 1 hedge | "},
@@ -833,6 +987,7 @@ constexpr expectation with_little_time[] = {
     {hedge, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {hedge, adaptive, "failed at 2 s, 2 calls | 1 hedge | "},
     {hedge, chaos, "failed at 2.5 s, 2 calls | 1 hedge | 2 injections"},
+    {hedge, pace, "failed at 2 s, 2 calls | 1 hedge | 2 answers"},
 
     {adaptive, timeout, "failed at 1 s, 1 call |  | "},
     {adaptive, retry, "no time at 1 s, 1 call |  | "},
@@ -844,6 +999,7 @@ constexpr expectation with_little_time[] = {
     {adaptive, hedge, "failed at 2 s, 2 calls |  | 1 hedge"},
     {adaptive, adaptive, "failed at 1 s, 1 call |  | "},
     {adaptive, chaos, "failed at 1.25 s, 1 call |  | 1 injection"},
+    {adaptive, pace, "failed at 1 s, 1 call |  | 1 answer"},
 
     {chaos, timeout, "failed at 1.25 s, 1 call | 1 injection | "},
     {chaos, retry, "no time at 1.25 s, 1 call | 1 injection | "},
@@ -855,6 +1011,19 @@ constexpr expectation with_little_time[] = {
     {chaos, hedge, "failed at 2.25 s, 2 calls | 1 injection | 1 hedge"},
     {chaos, adaptive, "failed at 1.25 s, 1 call | 1 injection | "},
     {chaos, chaos, "failed at 1.5 s, 1 call | 1 injection | 1 injection"},
+    {chaos, pace, "failed at 1.25 s, 1 call | 1 injection | 1 answer"},
+
+    {pace, timeout, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, retry, "no time at 1 s, 1 call |  | "},
+    {pace, breaker, "failed at 1 s, 1 call | 1 answer | 1 failure"},
+    {pace, limiter, "no time at 0 s |  | 5 tokens"},
+    {pace, bulkhead, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, throttle, "failed at 1 s, 1 call | 1 answer | 50 %"},
+    {pace, fallback, "99 at 1 s, 1 call | 1 answer | 1 fall"},
+    {pace, hedge, "failed at 2 s, 2 calls | 1 answer | 1 hedge"},
+    {pace, adaptive, "failed at 1 s, 1 call | 1 answer | "},
+    {pace, chaos, "failed at 1.25 s, 1 call | 1 answer | 1 injection"},
+    {pace, pace, "failed at 1 s, 1 call | 1 answer | 1 answer"},
 };
 
 // Every pair to which the scenario applies must be in the table, once.

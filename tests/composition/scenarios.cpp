@@ -6,7 +6,7 @@ namespace {
 
 bool waits(kind k) {
   return k == kind::retry || k == kind::limiter || k == kind::bulkhead || k == kind::adaptive ||
-         k == kind::chaos;
+         k == kind::chaos || k == kind::pace;
 }
 bool refuses_at_will(kind k) { return k != kind::retry && k != kind::fallback && k != kind::hedge; }
 
@@ -34,6 +34,7 @@ void with_room_to_wait(policies& p) {
   auto options = p.width.options();
   options.max_queue = 1;
   p.width.reconfigure(options);
+  p.pace.reconfigure({.max_queue = 1});
 }
 
 // Lets nobody through from now on.
@@ -69,6 +70,9 @@ std::unique_ptr<occupied> close(simulator& sim, policies& p, kind k) {
     }
     case kind::chaos:
       p.storm.reconfigure({.fault_rate = 1});
+      break;
+    case kind::pace:
+      p.pace.try_acquire().refused({.retry_after = 5s});
       break;
     case kind::retry:
     case kind::fallback:

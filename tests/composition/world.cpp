@@ -33,7 +33,8 @@ std::string word_for(const std::exception_ptr& error) {
 
 const char* name_of(kind k) {
   constexpr const char* names[kinds] = {"timeout",  "retry",    "breaker", "limiter",  "bulkhead",
-                                        "throttle", "fallback", "hedge",   "adaptive", "chaos"};
+                                        "throttle", "fallback", "hedge",   "adaptive", "chaos",
+                                        "pace"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -65,6 +66,11 @@ std::string policies::report(kind k) {
     }
     case kind::chaos:
       return some(storm.injected(), "injection");
+    case kind::pace: {
+      const auto s = pace.statistics();
+      const auto counted = some(static_cast<std::int64_t>(s.admitted), "answer");
+      return s.refused == 0 ? counted : some(static_cast<std::int64_t>(s.refused), "refusal");
+    }
   }
   return "";
 }
@@ -85,6 +91,7 @@ start pair_of(kind around, kind inside) {
     case kind::hedge:
     case kind::adaptive:
     case kind::chaos:
+    case kind::pace:
       break;
   }
   return around_the_others(around)[at];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dspu/aio/adaptive_concurrency.hpp"
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
@@ -30,8 +31,8 @@ using testing::manual_clock;
 using testing::script;
 using testing::simulator;
 
-enum class kind { timeout, retry, breaker, limiter, bulkhead, throttle, fallback, hedge, adaptive, chaos };
-inline constexpr std::size_t kinds = 10;
+enum class kind { timeout, retry, breaker, limiter, bulkhead, throttle, fallback, hedge, adaptive, chaos, pace };
+inline constexpr std::size_t kinds = 11;
 const char* name_of(kind k);
 
 // One of each, so set that what they do shows in virtual time.
@@ -58,6 +59,7 @@ struct policies {
   basic_adaptive_concurrency<manual_clock> width{
       {.algorithm = limit_algorithm::aimd, .initial = limit, .min = 1, .max = limit}};
   basic_chaos<manual_clock> storm{{.latency_rate = 1, .latency_min = 250ms, .latency_max = 250ms, .seed = 1}};
+  basic_adaptive_rate<manual_clock> pace{{.max_queue = 0}};
   int falls = 0;
   fallback<std::function<int(const outcome&)>> instead{[this](const outcome&) {
     ++falls;
@@ -69,7 +71,8 @@ struct policies {
   // Whether nothing of a call is left in it.
   bool at_rest() {
     return limiter.waiters() == 0 && places.in_flight() == 0 && places.waiting() == 0 &&
-           width.in_flight() == 0 && width.waiting() == 0;
+           width.in_flight() == 0 && width.waiting() == 0 && pace.statistics().in_flight == 0 &&
+           pace.statistics().waiting == 0;
   }
 };
 
@@ -109,6 +112,7 @@ auto& pick(policies& p) {
   if constexpr (K == kind::hedge) return p.twice;
   if constexpr (K == kind::adaptive) return p.width;
   if constexpr (K == kind::chaos) return p.storm;
+  if constexpr (K == kind::pace) return p.pace;
 }
 
 // The pairs with one kind outside, in the order of the kinds inside; each is compiled in a file of its own.

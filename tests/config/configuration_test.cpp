@@ -171,6 +171,8 @@ const mistake mistakes[] = {
     {R"({"policies": {"a": {"circuit_breaker": {"metrics_only": 1}}}})",
      "1:57 /policies/a/circuit_breaker/metrics_only is 1; must be true or false"},
     {R"({"policies": {"a": {"bulkhead": {"limit": 0}}}})", "1:43 /policies/a/bulkhead/limit is 0; must be at least 1"},
+    {R"({"policies": {"a": {"adaptive_rate": {"memory": "0s"}}}})",
+     R"(1:49 /policies/a/adaptive_rate/memory is "0s"; must be above 0 s)"},
     {R"({"policies": {"a": {"throttle": {"window": "1ms"}}}})",
      R"(1:44 /policies/a/throttle/window is "1ms"; must be 1 s to 24 h)"},
     {R"({"policies": {"a": {"chaos": {"fault_rate": 2}}}})",
@@ -479,6 +481,23 @@ TEST(Configuration, HedgesAndAdapts) {
                                    change{"width", change::kind::changed_in_place},
                                    change{"p timeout 1", change::kind::removed}));
   EXPECT_EQ(config.policy<aio::basic_hedge<manual_clock>>("twice")->options().delay, 2s);
+}
+
+TEST(Configuration, PacesAdaptively) {
+  testing::simulator sim;
+  configuration_m config(R"({"policies": {"pace": {"adaptive_rate": {"initial_rate": 1, "max_rate": 1, "max_queue": 5}}},
+                             "pipelines": {"p": ["pace", "adaptive_rate 50"]}})");
+  EXPECT_EQ(config.live("p").describe(), "adaptive_rate(from 1/s, at most 1/s) | adaptive_rate(from 50/s)");
+  script op;
+  op.returns(5);
+  EXPECT_EQ(sim.run(config.live("p").call([&] { return op(); })), 5);
+  EXPECT_EQ(sim.run(config.live("p").call([&] { return op(); })), 5);
+  EXPECT_EQ(sim.elapsed(), 1s);
+  const configuration_m again(config.to_json());
+  EXPECT_EQ(again.to_json(), config.to_json());
+  EXPECT_THAT(config.update(R"({"policies": {"pace": {"adaptive_rate": {"max_rate": 2}}}, "pipelines": {"p": ["pace"]}})"),
+              ::testing::Contains(change{"pace", change::kind::changed_in_place}));
+  EXPECT_EQ(config.policy<aio::basic_adaptive_rate<manual_clock>>("pace")->statistics().admitted, 2u);
 }
 
 // ---- writing ----

@@ -1,5 +1,6 @@
 #include "dspu/prometheus/metrics.hpp"
 
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/pipeline.hpp"
 #include "dspu/aio/rate_limiter.hpp"
@@ -150,6 +151,18 @@ TEST_F(Metrics, MeasuresWaitsAndCountsTimeoutsAndShadows) {
                         "\"tokens\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("dspu_timeouts_total{pipeline=\"catalog\",reason=\"expired\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("dspu_calls_total{outcome=\"timed_out\",pipeline=\"catalog\"} 1\n"));
+}
+
+TEST_F(Metrics, ShowsThePaceThatIsLearnt) {
+  aio::basic_adaptive_rate<manual_clock> pace{{.classify = [](const aio::outcome& o) {
+    return o.failed() ? aio::verdict::failure : aio::verdict::success;
+  }}};
+  op.fails().fails().fails().fails();
+  for (int i = 0; i < 4; ++i) run(aio::pipe(pace));
+  EXPECT_THAT(scrape(registry), HasSubstr("dspu_adaptive_rate_limit{pipeline=\"catalog\"} 2\n"));
+  EXPECT_THAT(scrape(registry), Not(HasSubstr("dspu_concurrency_limit{")));
+  seen.update("catalog", aio::adaptive_rate_statistics{.pace = 7});
+  EXPECT_THAT(scrape(registry), HasSubstr("dspu_adaptive_rate_limit{pipeline=\"catalog\"} 7\n"));
 }
 
 TEST_F(Metrics, TakesGaugesFromWhatThePoliciesSayOfThemselves) {

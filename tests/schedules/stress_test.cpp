@@ -2,6 +2,7 @@
 // and for the promises that hold whatever the schedule: counts add up, everything ends, each coroutine stays
 // on its own strand.
 #include "dspu/aio/adaptive_concurrency.hpp"
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
 #include "dspu/aio/hedge.hpp"
@@ -469,6 +470,29 @@ TEST(AdaptiveConcurrencyStressWallClock, GivesEveryPlaceBack) {
   EXPECT_EQ(width.in_flight(), 0);
   EXPECT_EQ(width.waiting(), 0);
   EXPECT_GE(width.limit(), 1);
+}
+
+TEST(AdaptiveRateStressWallClock, LeavesNobodyInItsQueue) {
+  adaptive_rate pace({.initial_rate = 20'000, .min_rate = 10'000});
+  const auto p = pace | timeout(1ms);
+  std::atomic<bool> over{false};
+  std::thread changer([&] {
+    for (int i = 0; !over; ++i) {
+      pace.reconfigure({.min_rate = 10'000.0 + i % 20, .max_rate = 50'000, .shadow = i % 7 == 0});
+      std::this_thread::sleep_for(100us);
+    }
+  });
+  storm s(4);
+  for (int i = 0; i < 2000; ++i) {
+    const auto op = [i] { return hops(i % 40, i % 5 == 0); };
+    s.start(s.new_strand(), drop(p.call(op)));
+  }
+  s.wait();
+  over = true;
+  changer.join();
+  const auto after = pace.statistics();
+  EXPECT_EQ(after.in_flight, 0);
+  EXPECT_EQ(after.waiting, 0U);
 }
 
 TEST(SingleFlightStressWallClock, LeavesNoRunBehindWhoeverLeavesWhen) {

@@ -20,7 +20,9 @@
 #include "dspu/core/refusal_test.hpp"
 #include "dspu/core/stated_limit.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 
 namespace dspu::core {
 
@@ -55,7 +57,9 @@ class adaptive_rate_machine {
   void reconfigure(const adaptive_rate_options& options);
 
   // Whether it decides as a new one would.
-  bool is_fresh() const { return in_flight_ == 0 && sent_ == 0; }
+  bool is_fresh(instant now) const {
+    return sent_ == 0 || (in_flight_ == 0 && now > add_saturating(std::max(last_, held_until()), options_.memory));
+  }
 
   learnt_limit learnt() const;
   // Calls per second that it lets go now; nothing: as many as come.
@@ -102,6 +106,7 @@ class adaptive_rate_machine {
   phase phase_ = phase::open;
   std::int64_t in_flight_ = 0;
   std::int64_t sent_ = 0;
+  instant last_{};  // that anything was sent or came back
   double rtt_ = 0;  // s, of admitted calls, smoothed
 
   double pace_ = 0;     // calls per second; 0: no limit

@@ -23,6 +23,8 @@ struct adaptive_rate_options {
   std::int64_t max_concurrency = 1'000'000;
   // A Retry-After or a reset that is further off is cut to this. At least 0.
   duration max_hold = std::chrono::hours{1};
+  // What was learnt is forgotten after so long without a call. Above 0.
+  duration memory = std::chrono::minutes{10};
 };
 
 // What an answer says of the limit: a Retry-After, and the RateLimit fields

@@ -16,6 +16,7 @@
 // first event of its kind adds a series, which allocates. The registry must outlive it.
 #pragma once
 
+#include "dspu/aio/adaptive_rate_options.hpp"
 #include "dspu/aio/observer.hpp"
 #include "dspu/aio/rate_limiter_options.hpp"
 #include "dspu/core/breaker_machine.hpp"
@@ -57,6 +58,7 @@ class metrics final : public aio::observer {
   // after changes by hand, of which no event tells.
   void update(std::string_view pipeline, const core::breaker_statistics& now);
   void update(std::string_view pipeline, const aio::rate_limiter_statistics& now);
+  void update(std::string_view pipeline, const aio::adaptive_rate_statistics& now);
 
   // Events that could not be counted: there was no memory for a series.
   std::uint64_t lost() const;

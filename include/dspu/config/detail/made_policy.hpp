@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dspu/aio/adaptive_concurrency.hpp"
+#include "dspu/aio/adaptive_rate.hpp"
 #include "dspu/aio/any_policy.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/chaos.hpp"
@@ -47,6 +48,10 @@ struct policy_with<aio::throttle_options, Clock> {
 template <class Clock>
 struct policy_with<aio::adaptive_concurrency_options, Clock> {
   using type = aio::basic_adaptive_concurrency<Clock>;
+};
+template <class Clock>
+struct policy_with<aio::adaptive_rate_options, Clock> {
+  using type = aio::basic_adaptive_rate<Clock>;
 };
 template <class Clock>
 struct policy_with<aio::hedge_options, Clock> {

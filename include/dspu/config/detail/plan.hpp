@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dspu/aio/adaptive_concurrency.hpp"
+#include "dspu/aio/adaptive_rate_options.hpp"
 #include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/chaos.hpp"
 #include "dspu/aio/circuit_breaker_options.hpp"
@@ -26,8 +27,8 @@ namespace dspu::config::detail {
 // detail/made_policy.hpp.
 using policy_options =
     std::variant<aio::timeout_options, aio::retry_options, aio::circuit_breaker_options, aio::rate_limiter_options,
-                 aio::bulkhead_options, aio::throttle_options, aio::adaptive_concurrency_options, aio::hedge_options,
-                 aio::chaos_options, aio::retry_budget_options>;
+                 aio::bulkhead_options, aio::throttle_options, aio::adaptive_concurrency_options, aio::adaptive_rate_options,
+                 aio::hedge_options, aio::chaos_options, aio::retry_budget_options>;
 
 struct policy_plan {
   policy_options options;
