@@ -85,7 +85,9 @@ fetch_run::fetch_run(const fetch_options& options)
 request_source& fetch_run::source() {
   if (output_.finished() == nullptr) return input_;
   if (!resumed_) {
-    auto list_again = [this](const input_item& item) { output_.write_failed(item.id, item.request); };
+    auto list_again = [this](const input_item& item) {
+      output_.write_failed({item.id, item.request, item.asked, item.line});
+    };
     resumed_.emplace(input_, *output_.finished(), std::move(list_again));
   }
   return *resumed_;

@@ -49,7 +49,7 @@ struct http_client_options {
 };
 
 // What goes out besides the request's own headers, unless it has them: Host, User-Agent, Accept,
-// Accept-Encoding: gzip, Authorization from the URL's userinfo, Content-Length. The body of a response to our
+// Accept-Encoding: gzip, Content-Length. The body of a response to our
 // own Accept-Encoding is inflated; whoever sets Accept-Encoding gets the bytes as they were sent. Headers of
 // the response stay as they were sent in either case.
 //

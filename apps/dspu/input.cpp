@@ -3,6 +3,7 @@
 #include "dspu/descriptor_watch.hpp"
 #include "dspu/failure.hpp"
 #include "dspu/utf8.hpp"
+#include "dspu/wrong_line.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -72,7 +73,13 @@ request_source::state input::next_line(input_item& item) {
       line.remove_prefix(byte_order_mark.size());
     const auto where = [&] { return reader.name() + ":" + std::to_string(reader.line_number()); };
     if (status == line_reader::status::too_long) {
-      reject(item, where(), where() + ": the line is too long");
+      reject(item, {}, where() + ": the line is too long");
+      return state::item;
+    }
+    if (reader.line_number() == 1 && is_utf16(line)) {
+      reject(item, {},
+             where() + ": this is UTF-16, of which nothing is read; convert it with iconv -t UTF-8");
+      ++reader_;
       return state::item;
     }
     if (fill(item, line, where)) return state::item;
@@ -103,13 +110,20 @@ void input::accept(input_item& item, parsed_line line) {
   item.n = ++count_;
   item.id = std::move(id);
   item.request = std::move(line.request);
+  item.asked = std::move(line.asked);
+  item.line.clear();
   item.problem.clear();
 }
 
 void input::reject(input_item& item, std::string_view line, const std::string& problem) {
+  wrong_line known(line);
   item.n = ++count_;
-  item.id = default_id(item.n, digest_of({"invalid", line}));
+  // An id that has been used before stays with whom it was first.
+  const bool keeps_id = known.id && own_ids_.insert(digest_of({*known.id}));
+  item.id = keeps_id ? *std::move(known.id) : default_id(item.n, digest_of({"invalid", line}));
   item.request = {};
+  item.asked = std::move(known.url);
+  item.line = line.empty() ? std::string() : to_mend(line, item.id);
   item.problem = problem;
 }
 

@@ -23,11 +23,14 @@ struct job {
       : n(item.n),
         id(std::move(item.id)),
         request(std::move(item.request)),
+        asked(std::move(item.asked)),
         origin(origin_name(request.url)),
         weight(sizeof(job) + request.url.size() + request.body.size()),
         retry(plan),
         read_at(now) {}
 
+  // For results and people.
+  const std::string& asked_url() const { return asked.empty() ? original().url : asked; }
   const http_request& original() const { return first_request ? *first_request : request; }
   // Of the origin: "host", or "host:port".
   std::string_view host() const { return std::string_view(origin).substr(origin.find("//") + 2); }
@@ -42,6 +45,7 @@ struct job {
   std::uint64_t n;
   std::string id;
   http_request request;                         // as it goes out next
+  std::string asked;                            // its URL as it came in, if that is not the request's
   std::string origin;                           // to whom, as origin::to_string() says it
   std::unique_ptr<http_request> first_request;  // as it came in, once a redirect has changed it
   std::size_t weight;                           // roughly what it took in memory when it was read

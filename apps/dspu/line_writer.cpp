@@ -20,6 +20,17 @@ void take_back(int fd, std::size_t count) {
   [[maybe_unused]] const int ignored = ::ftruncate(fd, facts.st_size - static_cast<off_t>(count));
 }
 
+// Of a file that was there already. Pipes and devices are as their maker wanted them.
+void shut_others_out(int fd, const std::string& path) {
+  constexpr mode_t others = S_IRWXG | S_IRWXO;
+  struct stat facts{};
+  if (::fstat(fd, &facts) != 0) throw io_failure("cannot write " + path, errno);
+  if (!S_ISREG(facts.st_mode) || (facts.st_mode & others) == 0) return;
+  if (::fchmod(fd, facts.st_mode & 07777 & ~others) != 0)
+    throw io_failure("cannot make " + path + " readable by its owner only, as it may hold credentials",
+                     errno);
+}
+
 }  // namespace
 
 void empty_if_regular(int descriptor, const std::string& name) {
@@ -46,9 +57,11 @@ line_writer line_writer::standard_output() {
   return line_writer(std::move(copy), "standard output");
 }
 
-line_writer line_writer::append_to(const std::string& path) {
-  file_descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+line_writer line_writer::append_to(const std::string& path, file_access who) {
+  const mode_t mode = who == file_access::owner_only ? 0600 : 0666;
+  file_descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode));
   if (!file) throw io_failure("cannot write " + path, errno);
+  if (who == file_access::owner_only) shut_others_out(file.get(), path);
   return line_writer(std::move(file), path);
 }
 

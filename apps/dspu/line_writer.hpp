@@ -17,6 +17,12 @@ namespace dspu::app {
 // Pipes and devices have nothing to empty. `name` is for messages. Throws: io_error.
 void empty_if_regular(int descriptor, const std::string& name);
 
+// Whom the mode of a file lets in.
+enum class file_access {
+  as_usual,    // as the process's umask says; of a file that exists, as before
+  owner_only,  // nobody else may read or write it: it may hold credentials
+};
+
 class line_writer {
  public:
   // `name` is for messages. Requires: SIGPIPE is ignored, or a reader that goes away ends the
@@ -27,7 +33,8 @@ class line_writer {
   static line_writer standard_output();
   // The file, made if absent; every write goes to its end. What it holds stays until empty(). A
   // FIFO blocks until it has a reader. Throws: io_error.
-  static line_writer append_to(const std::string& path);
+  static line_writer append_to(const std::string& path,
+                               file_access who = file_access::as_usual);
 
   // Empties a regular file; anything else is left as it is. Throws: io_error.
   void empty();

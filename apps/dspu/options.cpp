@@ -2,6 +2,7 @@
 
 #include "dspu/cli_option.hpp"
 #include "dspu/failure.hpp"
+#include "dspu/http_syntax.hpp"
 #include "dspu/metrics_server.hpp"
 #include "dspu/run_files.hpp"
 
@@ -48,6 +49,20 @@ nanoseconds parse_duration_or_none(std::string_view text) {
 
 std::uint64_t parse_size_or_none(std::string_view text) {
   return text == "none" ? std::numeric_limits<std::uint64_t>::max() : parse_size(text);
+}
+
+std::vector<std::string> parse_header_names(std::string_view text) {
+  std::vector<std::string> names;
+  for (std::string_view rest = text;;) {
+    const std::size_t comma = rest.find(',');
+    const std::string_view name = rest.substr(0, comma);
+    if (!is_token(name))
+      throw std::invalid_argument("'" + std::string(text) +
+                                  "' is not a list of header names such as X-Api-Key,X-Token");
+    names.emplace_back(name);
+    if (comma == rest.npos) return names;
+    rest.remove_prefix(comma + 1);
+  }
 }
 
 double parse_multiplier(std::string_view text) {
@@ -294,6 +309,11 @@ void add_network_options(CLI::App& app, fetch_options& o) {
                     "0 follows none", "10")
       ->type_name("N")
       ->group(group);
+  add_parsed_option(app, "--origin-only", o.origin_only, parse_header_names,
+                    "Headers that a redirect to another origin does not take along, as X-Api-Key,X-Token; "
+                    "Authorization and Cookie never go")
+      ->type_name("NAMES")
+      ->group(group);
   add_parsed_option(app, "--max-body", o.max_body, parse_size_or_none,
                     "Longest body, after inflation; or none", "1GiB")
       ->type_name("SIZE")
@@ -392,6 +412,7 @@ engine_options to_engine_options(const fetch_options& options) {
                                options.retry_after_max);
   flow.timeout = options.timeout;
   flow.hedge = options.hedge;
+  flow.origin_only = options.origin_only;
   flow.max_redirects = static_cast<unsigned>(options.max_redirects);
   flow.bodies = to_body_options(options);
   flow.seed = std::random_device{}();

@@ -77,6 +77,7 @@ struct fetch_options {
   bool insecure = false;
   std::uint64_t max_redirects = 10;
   std::uint64_t max_body = std::uint64_t{1} << 30;
+  std::vector<std::string> origin_only;  // names of headers
   std::optional<std::string> proxy;
 };
 

@@ -1,6 +1,5 @@
 #include "dspu/outgoing_request.hpp"
 
-#include "dspu/basic_auth.hpp"
 #include "dspu/http_syntax.hpp"
 #include "dspu/net_errors.hpp"
 
@@ -81,13 +80,11 @@ void add_users_headers(const http_request& request, const route& way, std::strin
   }
 }
 
-void add_own_headers(const http_request& request, const parsed_url& url, const outgoing_request& out,
-                     std::string_view user_agent, std::string& head) {
+void add_own_headers(const http_request& request, const outgoing_request& out, std::string_view user_agent,
+                     std::string& head) {
   if (!has(request, "User-Agent")) add(head, "User-Agent", user_agent);
   if (!has(request, "Accept")) add(head, "Accept", "*/*");
   if (out.inflate) add(head, "Accept-Encoding", "gzip");
-  if (url.userinfo && !has(request, "Authorization"))
-    add(head, "Authorization", basic_authorization(*url.userinfo));
   const route& way = out.way;
   if (way.proxy != nullptr && !way.tunnelled() && !way.proxy->authorization.empty() &&
       !has(request, "Proxy-Authorization"))
@@ -125,7 +122,7 @@ outgoing_request compose(const http_request& request, const proxy_rules& proxies
   const std::string_view host = find_header(request.headers, "Host");
   add(out.head, "Host", host.empty() ? url.server.authority() : std::string(host));
   add_users_headers(request, out.way, out.head);
-  add_own_headers(request, url, out, user_agent, out.head);
+  add_own_headers(request, out, user_agent, out.head);
   out.head += "\r\n";
   if (joined)
     out.head += request.body;

@@ -32,9 +32,9 @@ struct outgoing_request {
   bool idempotent = false;      // by its method, or by an Idempotency-Key: it may be sent twice
 };
 
-// `request` must outlive the result.
-// Throws: transport_error: protocol, naming what is wrong with the method, the URL or a header; proxy, if a
-// variable names one that cannot be used.
+// `request` must outlive the result. Credentials in its URL are not used: who reads URLs makes a header of
+// them (basic_auth.hpp). Throws: transport_error: protocol, naming what is wrong with the method, the URL or
+// a header; proxy, if a variable names one that cannot be used.
 outgoing_request compose(const http_request& request, const proxy_rules& proxies,
                          std::string_view user_agent);
 

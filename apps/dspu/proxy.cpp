@@ -61,7 +61,7 @@ std::string proxy_server::to_string() const { return host_and_port(host, port); 
 proxy_server parse_proxy(std::string_view source, std::string_view url) {
   const auto scheme_end = url.find("://");
   if (scheme_end != url.npos && url.substr(0, scheme_end) != "http")
-    throw std::invalid_argument(std::string(source) + " \"" + std::string(url) +
+    throw std::invalid_argument(std::string(source) + " \"" + redact_url(url) +
                                 "\": only http:// proxies are supported");
   const std::string_view rest = scheme_end == url.npos ? url : url.substr(scheme_end + 3);
   const std::string_view authority = rest.substr(0, rest.find('/'));
@@ -77,7 +77,7 @@ proxy_server parse_proxy(std::string_view source, std::string_view url) {
     if (parsed.userinfo) result.authorization = basic_authorization(*parsed.userinfo);
     return result;
   } catch (const std::invalid_argument&) {
-    throw std::invalid_argument(std::string(source) + " \"" + std::string(url) +
+    throw std::invalid_argument(std::string(source) + " \"" + redact_url(url) +
                                 "\" is not of the form [http://][user:password@]host[:port]");
   }
 }

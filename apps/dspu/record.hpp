@@ -78,6 +78,9 @@ struct result_record {
   std::string error{};
   bool retry_refused = false;  // by the retry budget: there would have been another attempt
 
+  // Of input that is no request: how --failed-to lists it. Not part of the result.
+  std::string wrong_line{};
+
   bool ok() const { return outcome == dspu::app::outcome::ok; }
 };
 

@@ -1,8 +1,9 @@
 #include "dspu/redirect.hpp"
 
+#include "dspu/basic_auth.hpp"
+#include "dspu/http_syntax.hpp"
 #include "dspu/request_url.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 
@@ -32,19 +33,9 @@ void remove_segments_above_root(std::string& url) {
   while (is_above()) url.erase(path, 3);
 }
 
-// Within one origin the credentials that the first URL carried still hold.
-void keep_userinfo(urls::url& next, std::string_view base) {
-  const auto from = urls::parse_uri({base.data(), base.size()});
-  if (!from || !from->has_userinfo() || next.has_userinfo()) return;
-  if (parse_url(base).server == parse_url({next.data(), next.size()}).server)
-    next.set_encoded_userinfo(from->encoded_userinfo());
-}
-
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
-  return std::ranges::any_of(names, [&](std::string_view n) {
-    return boost::beast::iequals({name.data(), name.size()}, {n.data(), n.size()});
-  });
+  return std::ranges::any_of(names, [&](std::string_view n) { return same_name(name, n); });
 }
 
 constexpr std::array<std::string_view, 4> for_one_origin{"Authorization", "Cookie", "Host",
@@ -70,17 +61,17 @@ std::string resolve_redirect(std::string_view base, std::string_view location) {
   const auto parsed_reference = urls::parse_uri_reference(reference);
   urls::url next;
   if (reference.empty() || !parsed_reference || !urls::resolve(*parsed_base, *parsed_reference, next))
-    throw std::invalid_argument("redirect from " + from.to_string() + " to \"" + std::string(location) +
+    throw std::invalid_argument("redirect from " + from.to_string() + " to \"" + redact_url(location) +
                                 "\", which is not a URL");
   next.remove_fragment();
-  keep_userinfo(next, base);
   std::string result(next.data(), next.size());
   remove_segments_above_root(result);
   static_cast<void>(parse_url(result));  // throws unless it is a URL that can be requested
   return result;
 }
 
-http_request redirected(const http_request& request, unsigned status, std::string_view location) {
+http_request redirected(const http_request& request, unsigned status, std::string_view location,
+                        std::span<const std::string> for_one_origin_too) {
   if (!is_redirect(status))
     throw std::invalid_argument("status " + std::to_string(status) +
                                 " is not a redirect; redirects are 301, 302, 303, 307 and 308");
@@ -90,11 +81,16 @@ http_request redirected(const http_request& request, unsigned status, std::strin
   const bool elsewhere = parse_url(request.url).server != parse_url(next.url).server;
   next.method = get ? "GET" : request.method;
   if (!get) next.body = request.body;
+  const auto stays = [&](std::string_view name) {
+    return is_one_of(name, for_one_origin) ||
+           std::ranges::any_of(for_one_origin_too, [&](const std::string& n) { return same_name(n, name); });
+  };
   for (const auto& header : request.headers) {
     if (get && is_one_of(header.first, about_the_body)) continue;
-    if (elsewhere && is_one_of(header.first, for_one_origin)) continue;
+    if (elsewhere && stays(header.first)) continue;
     next.headers.push_back(header);
   }
+  take_credentials_from_url(next);
   return next;
 }
 

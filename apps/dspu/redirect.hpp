@@ -4,6 +4,7 @@
 
 #include "dspu/transport.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,9 @@ std::string resolve_redirect(std::string_view base, std::string_view location);
 // The request that follows `request` when it was answered with `status` and `location`.
 // 303 makes everything but HEAD a GET, 301 and 302 make POST a GET; 307 and 308 repeat the request. A GET
 // made of another method loses its body. What is meant for one origin (Authorization, Cookie, Host,
-// Proxy-Authorization) is not sent to another; credentials in the URL stay within its origin.
-// Throws: as resolve_redirect.
-http_request redirected(const http_request& request, unsigned status, std::string_view location);
+// Proxy-Authorization, and the headers named in `for_one_origin_too`) is not sent to another. Credentials in
+// `location` are used if no Authorization is left. Throws: as resolve_redirect.
+http_request redirected(const http_request& request, unsigned status, std::string_view location,
+                        std::span<const std::string> for_one_origin_too = {});
 
 }  // namespace dspu::app

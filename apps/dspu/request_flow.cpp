@@ -160,7 +160,7 @@ bool request_flow::follow_redirect(attempt& a, const attempt_result& result, cor
     return true;
   }
   try {
-    job.redirect_to(redirected(job.request, result.response.status, location));
+    job.redirect_to(redirected(job.request, result.response.status, location, options_.origin_only));
   } catch (const std::invalid_argument& error) {
     finish(std::move(a.job), outcome::http_error, error.what(), a.body.get(), now);
     return true;
@@ -231,7 +231,7 @@ result_record request_flow::take_record(job& of, core::instant now) const {
   result_record record;
   record.n = of.n;
   record.id = std::move(of.id);
-  record.url = of.original().url;
+  record.url = of.asked_url();
   record.method = of.original().method;
   record.status = of.status;
   record.bytes = of.bytes;
@@ -274,8 +274,10 @@ void request_flow::reject(const input_item& item) {
   result_record record;
   record.n = item.n;
   record.id = item.id;
+  record.url = item.asked.empty() ? item.request.url : item.asked;
   record.outcome = outcome::invalid_input;
   record.error = item.problem;
+  record.wrong_line = item.line;
   record.finished_at = options_.wall_clock();
   ++counts_.failed;
   report(record, item.request);

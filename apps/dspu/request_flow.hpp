@@ -17,6 +17,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace dspu::app {
 
@@ -27,6 +29,7 @@ struct flow_options {
   core::duration timeout = std::chrono::seconds(30);  // of an attempt
   std::optional<core::hedge_options> hedge = std::nullopt;
   unsigned max_redirects = 10;
+  std::vector<std::string> origin_only{};  // headers that no redirect takes to another origin
   body_options bodies{};
   std::uint64_t seed = 1;  // of the jitter
   // The time of day, for result lines and for servers that send no Date.

@@ -1,6 +1,7 @@
 #include "dspu/request_line.hpp"
 
 #include "dspu/base64.hpp"
+#include "dspu/basic_auth.hpp"
 #include "dspu/http_syntax.hpp"
 #include "dspu/request_url.hpp"
 #include "dspu/utf8.hpp"
@@ -29,6 +30,12 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+// What is in front of the first blank: the rest may be a secret that a colon is missing for.
+std::string first_word(std::string_view text) {
+  const std::size_t blank = text.find_first_of(blanks);
+  return quoted(blank == text.npos ? std::string(text) : std::string(text.substr(0, blank)) + " …");
+}
+
 std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
@@ -38,7 +45,7 @@ std::string_view trim(std::string_view text) {
 // A header that could end its line would let the input write headers, or requests, of its own; and what
 // cannot be sent must not get as far as its origin's limits.
 void check_header(std::string_view name, std::string_view value) {
-  const std::string shown = quoted(name);
+  const std::string shown = first_word(name);
   if (!is_token(name)) refuse(shown + " is not a header name (letters, digits and -)");
   if (!is_field_value(value))
     refuse("the value of header " + shown + " holds a control character (a line break, NUL, …)");
@@ -52,18 +59,6 @@ void check_header(std::string_view name, std::string_view value) {
 std::string_view as_text(const json::value& value, std::string_view key) {
   if (!value.is_string()) refuse("\"" + std::string(key) + "\" must be text");
   return {value.get_string().data(), value.get_string().size()};
-}
-
-std::string read_id(const json::value& value) {
-  if (value.is_int64()) return std::to_string(value.get_int64());
-  if (value.is_uint64()) return std::to_string(value.get_uint64());
-  if (!value.is_string()) refuse("\"id\" must be text or a whole number");
-  const std::string id(as_text(value, "id"));
-  if (id.empty() || id.size() > longest_id) {
-    refuse("\"id\" must have 1 to " + std::to_string(longest_id) + " bytes; it has " +
-           std::to_string(id.size()));
-  }
-  return id;
 }
 
 void add_header(header_list& headers, std::string_view name, std::string_view value) {
@@ -154,9 +149,11 @@ void add_missing_headers(header_list& headers, const header_list& defaults) {
 parsed_line complete(raw_request raw, const request_defaults& defaults) {
   parsed_line line;
   line.id = std::move(raw.id);
-  line.request.url = normalize_url(std::move(raw.url));
+  line.request.url = normalize_url(raw.url);
   line.request.headers = std::move(raw.headers);
   add_missing_headers(line.request.headers, defaults.headers);
+  take_credentials_from_url(line.request);
+  if (line.request.url != raw.url) line.asked = redact_url(raw.url);
   const bool own_body = raw.body.has_value();
   const bool has_body = own_body || defaults.body.has_value();
   if (has_body) {
@@ -173,9 +170,21 @@ parsed_line complete(raw_request raw, const request_defaults& defaults) {
 
 }  // namespace
 
+std::string read_id(const json::value& value) {
+  if (value.is_int64()) return std::to_string(value.get_int64());
+  if (value.is_uint64()) return std::to_string(value.get_uint64());
+  if (!value.is_string()) refuse("\"id\" must be text or a whole number");
+  const std::string id(as_text(value, "id"));
+  if (id.empty() || id.size() > longest_id) {
+    refuse("\"id\" must have 1 to " + std::to_string(longest_id) + " bytes; it has " +
+           std::to_string(id.size()));
+  }
+  return id;
+}
+
 std::pair<std::string, std::string> parse_header(std::string_view text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) refuse(quoted(text) + " is not a header such as 'Name: value'");
+  if (colon == std::string_view::npos) refuse(first_word(text) + " is not a header such as 'Name: value'");
   const std::string_view name = trim(text.substr(0, colon));
   const std::string_view value = trim(text.substr(colon + 1));
   check_header(name, value);
@@ -195,10 +204,12 @@ std::optional<parsed_line> parse_request_line(std::string_view line, const reque
   return complete(line.starts_with('{') ? read_json(line) : read_url(line), defaults);
 }
 
-std::string to_request_line(std::string_view id, const http_request& request) {
+std::string to_request_line(std::string_view id, const http_request& request, std::string_view asked) {
   json::object line;
   line["id"] = id;
-  line["url"] = request.url;
+  // If there were credentials in it, they are in a header.
+  const bool had_credentials = asked.substr(0, authority_end(asked)).find('@') != asked.npos;
+  line["url"] = asked.empty() || had_credentials ? std::string_view(request.url) : asked;
   line["method"] = request.method;
   if (!request.headers.empty()) {
     json::object& headers = line["headers"].emplace_object();
@@ -208,7 +219,8 @@ std::string to_request_line(std::string_view id, const http_request& request) {
       entry.get_array().emplace_back(value);
     }
   }
-  if (!request.body.empty()) {
+  // What is POST or the like and has no body must not get that of -d when it is read again.
+  if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD")) {
     if (is_utf8(request.body)) {
       line["body"] = request.body;
     } else {

@@ -3,6 +3,8 @@
 
 #include "dspu/transport.hpp"
 
+#include <boost/json/fwd.hpp>
+
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,6 +22,7 @@ struct request_defaults {
 struct parsed_line {
   std::optional<std::string> id;
   http_request request;
+  std::string asked{};  // the URL as it was written, redacted; empty if that is the request's
 };
 
 // "Name: value". Throws: std::invalid_argument.
@@ -34,11 +37,15 @@ std::string parse_method(std::string_view text);
 //   {"url": "…", …}                     JSON with the keys id (text or whole number), url, method, headers
 //   (an object
 //                                       whose values are text or lists of text) and body (text) or body_b64
+// Credentials in a URL become an Authorization header, unless there is one.
 // A line's own method, headers and body win over the defaults. After a URL a blank and # begin a comment.
 // Throws: std::invalid_argument saying what is wrong.
 std::optional<parsed_line> parse_request_line(std::string_view line, const request_defaults& defaults);
 
-// A request as the JSON line that parse_request_line reads back.
-std::string to_request_line(std::string_view id, const http_request& request);
+// The "id" of a line: text, or a whole number, which becomes text. Throws: std::invalid_argument.
+std::string read_id(const boost::json::value& value);
+
+// A request as the JSON line that parse_request_line reads back. `asked`: as in parsed_line.
+std::string to_request_line(std::string_view id, const http_request& request, std::string_view asked = {});
 
 }  // namespace dspu::app

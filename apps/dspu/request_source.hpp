@@ -15,6 +15,8 @@ struct input_item {
   std::uint64_t n = 0;  // from 1, over all input; blank lines and comments do not count
   std::string id;
   http_request request;
+  std::string asked;    // the URL as it was written, redacted; empty if that is the request's
+  std::string line;     // if it is no request: what --failed-to gets
   std::string problem;  // not empty: this line is no request, and why ("urls.txt:17: …")
 };
 

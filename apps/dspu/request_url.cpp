@@ -20,8 +20,19 @@ namespace urls = boost::urls;
 
 [[noreturn]] void reject(std::string_view url, const std::string& what) {
   constexpr std::size_t shown = 200;
-  std::string text = "URL \"" + std::string(url.substr(0, shown)) + (url.size() > shown ? "…\" " : "\" ");
+  const std::string safe = redact_url(url);
+  std::string text = "URL \"" + safe.substr(0, shown) + (safe.size() > shown ? "…\" " : "\" ");
   throw std::invalid_argument(text + what);
+}
+
+// Whether what is behind a colon, if there is one, may be a port. If not, a password with a slash in it has
+// been cut in two: "user:pass/word@host".
+bool ends_in_port(std::string_view authority) {
+  const std::size_t bracket = authority.find(']');
+  const std::size_t colon = authority.find(':', bracket == authority.npos ? 0 : bracket);
+  if (colon == authority.npos) return true;
+  const std::string_view port = authority.substr(colon + 1);
+  return !port.empty() && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
@@ -200,6 +211,28 @@ std::size_t authority_end(std::string_view reference) {
   };
   const std::size_t slashes = end_of_part(0);
   return reference.substr(slashes).starts_with("//") ? end_of_part(slashes + 2) : 0;
+}
+
+std::string redact_url(std::string_view url) {
+  const std::size_t slashes = url.find("://");
+  const std::size_t begin = slashes == url.npos ? 0 : slashes + 3;
+  const std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
+  const std::string_view authority = url.substr(begin, end - begin);
+  std::size_t at = authority.rfind('@');
+  if (at == authority.npos && !ends_in_port(authority)) at = url.substr(begin).rfind('@');
+  std::string result(url);
+  if (at != url.npos) result.replace(begin, at, "***");
+  return result;
+}
+
+std::optional<std::string> take_userinfo(std::string& url) {
+  if (std::string_view(url).substr(0, authority_end(url)).find('@') == std::string_view::npos)
+    return std::nullopt;
+  const auto parsed = urls::parse_uri({url.data(), url.size()});
+  std::string userinfo = parsed->user() + ":" + parsed->password();
+  url.erase(url.find("//") + 2, parsed->encoded_userinfo().size() + 1);
+  if (userinfo == ":") return std::nullopt;
+  return userinfo;
 }
 
 std::string percent_encode_illegal(std::string_view reference) {

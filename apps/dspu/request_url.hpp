@@ -41,6 +41,14 @@ std::string origin_name(std::string_view url);
 // std::invalid_argument saying what is wrong with it.
 std::string normalize_url(std::string text);
 
+// For people and logs: with *** in place of a user name and password. Of what is no URL, or has a password
+// with a slash in it, rather too much is hidden than too little.
+std::string redact_url(std::string_view url);
+
+// Takes "user:password@" out of a URL and returns "user:password", percent-decoded; nothing if it has none.
+// Requires: a URL that parse_url takes.
+std::optional<std::string> take_userinfo(std::string& url);
+
 // A URL or a relative reference with all characters percent-encoded that may not stand where they do, a
 // percent sign that begins no escape among them.
 std::string percent_encode_illegal(std::string_view reference);

@@ -29,7 +29,8 @@ void sync_directory_of(const std::string& path) {
 
 result_output::result_output(const fetch_options& options) : results_(open(options)), sync_(options.fsync) {
   if (sync_ && options.output != "-" && results_.regular()) sync_directory_of(options.output);
-  if (!options.failed_to.empty()) failed_.emplace(line_writer::append_to(options.failed_to));
+  if (!options.failed_to.empty())
+    failed_.emplace(line_writer::append_to(options.failed_to, file_access::owner_only));
 }
 
 line_writer result_output::open(const fetch_options& options) {
@@ -53,7 +54,7 @@ void result_output::write(const result_record& record, const http_request& reque
   if (record.outcome == outcome::cancelled && results_.regular()) return;
   append_json_line(unwritten_, record);
   if (unwritten_.size() >= most_unwritten) flush();
-  if (!record.ok() && record.outcome != outcome::invalid_input) write_failed(record.id, request);
+  if (!record.ok()) write_failed({record.id, request, record.url, record.wrong_line});
 }
 
 // Also where there is nothing to write: the writer throws what became of earlier lines.
@@ -79,8 +80,13 @@ void result_output::detach() {
   if (failed_) failed_->detach();
 }
 
-void result_output::write_failed(std::string_view id, const http_request& request) {
-  if (failed_ && !request.url.empty()) failed_->write(to_request_line(id, request) + "\n");
+void result_output::write_failed(const failed_request& failed) {
+  if (!failed_) return;
+  if (!failed.wrong_line.empty()) {
+    failed_->write(std::string(failed.wrong_line) + "\n");
+  } else if (!failed.request.url.empty()) {
+    failed_->write(to_request_line(failed.id, failed.request, failed.asked) + "\n");
+  }
 }
 
 }  // namespace dspu::app

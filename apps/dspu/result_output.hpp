@@ -14,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace dspu::app {
 
@@ -40,8 +41,14 @@ class result_output {
   void detach();
   bool is_terminal() const { return results_.is_terminal(); }
   const std::string& name() const { return results_.name(); }
-  // A request that an earlier run finished without success.
-  void write_failed(std::string_view id, const http_request& request);
+  struct failed_request {
+    std::string_view id;
+    const http_request& request;
+    std::string_view asked;
+    std::string_view wrong_line;
+  };
+  // Also for a request that an earlier run finished without success.
+  void write_failed(const failed_request& failed);
 
   // What --resume found; nothing without it.
   const finished_requests* finished() const { return finished_ ? &*finished_ : nullptr; }

@@ -96,6 +96,43 @@ TEST(Input, NamesFileAndLineAndGoesOn) {
   EXPECT_EQ(items[4].n, 5u);
 }
 
+TEST(Input, LeavesAWrongLineItsIdAndItsUrl) {
+  const auto items = items_of_file(R"({"id":"order-77","url":"ftp://user:secret@x/y"}
+{"id":8,"method":"G T","url":"http://h/#a"}
+{"id":"order-77","url":"http://h/2"}
+example.com/x
+{"id":"a","url":"http://h/3"
+{"id":1.5,"url":"http://h/4"}
+)");
+  ASSERT_EQ(items.size(), 6u);
+  for (const input_item& item : items) EXPECT_NE(item.problem, "");
+  EXPECT_EQ(items[0].id, "order-77");
+  EXPECT_EQ(items[0].asked, "ftp://***@x/y");
+  EXPECT_EQ(items[0].line, R"({"id":"order-77","url":"ftp://user:secret@x/y"})");
+  EXPECT_EQ(items[1].id, "8");
+  EXPECT_EQ(items[1].asked, "http://h/#a");
+  EXPECT_NE(items[2].id, "order-77") << "which is another's";
+  EXPECT_EQ(items[2].line, R"({"id":")" + items[2].id + R"(","url":"http://h/2"})");
+  EXPECT_EQ(items[3].asked, "example.com/x");
+  EXPECT_EQ(items[3].line, R"({"url":"example.com/x","id":")" + items[3].id + R"("})");
+  EXPECT_EQ(items[4].asked, "");
+  EXPECT_EQ(items[4].line, R"({"id":"a","url":"http://h/3")");
+  EXPECT_EQ(items[5].asked, "http://h/4");
+}
+
+TEST(Input, TellsOnceThatAFileIsUtf16) {
+  temporary_directory directory;
+  write_file(directory / "next", "http://h/1\n");
+  const std::string text("\xff\xfeh\0t\0t\0p\0\n\0h\0\n\0h\0", 20);
+  for (const std::string& begin : {text, text.substr(2), "\xfe\xff" + text.substr(3), text.substr(3)}) {
+    write_file(directory / "in", begin);
+    const auto items = items_of(input({.files = {directory / "in", directory / "next"}}));
+    ASSERT_EQ(items.size(), 2u);
+    EXPECT_THAT(items[0].problem, HasSubstr("in:1: this is UTF-16"));
+    EXPECT_EQ(items[1].request.url, "http://h/1");
+  }
+}
+
 TEST(Input, RefusesAFileThatIsNotThere) {
   try {
     input({.files = {"/nonexistent/urls.txt"}});

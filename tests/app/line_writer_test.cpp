@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <csignal>
@@ -30,6 +31,24 @@ TEST(LineWriter, KeepsTheFileUntilItIsEmptiedAndAppends) {
   writer.write("b\nc\n");
   EXPECT_EQ(read_file(directory / "out"), "a\nb\nc\n");
   EXPECT_TRUE(writer.regular());
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat facts{};
+  EXPECT_EQ(::stat(path.c_str(), &facts), 0);
+  return facts.st_mode & 07777;
+}
+
+TEST(LineWriter, LetsOnlyTheOwnerReadWhatMayHoldCredentials) {
+  temporary_directory directory;
+  line_writer::append_to(directory / "new", file_access::owner_only);
+  EXPECT_EQ(mode_of(directory / "new"), 0600u);
+  write_file(directory / "old", "");
+  ASSERT_EQ(::chmod((directory / "old").c_str(), 0664), 0);
+  line_writer::append_to(directory / "old", file_access::owner_only);
+  EXPECT_EQ(mode_of(directory / "old"), 0600u);
+  line_writer::append_to("/dev/null", file_access::owner_only);
+  EXPECT_EQ(mode_of("/dev/null"), 0666u);
 }
 
 TEST(LineWriter, ReportsAFullDisk) {

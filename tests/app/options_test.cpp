@@ -157,6 +157,12 @@ TEST(FetchOptions, FindsContradictions) {
   EXPECT_EQ(contradiction(parsed({"http://h", "--save", "d", "--output-name", "{n}"}), false), "accepted");
 }
 
+TEST(FetchOptions, ReadsNamesOfHeaders) {
+  EXPECT_THAT(parsed({"http://h", "--origin-only", "X-Api-Key,X-Token"}).origin_only,
+              ElementsAre("X-Api-Key", "X-Token"));
+  EXPECT_THAT(refusal({"http://h", "--origin-only", "X-Api-Key, X"}), HasSubstr("--origin-only"));
+}
+
 TEST(FetchOptions, SaysWhatIsWrongWithANameForBodies) {
   EXPECT_THAT(refusal({"http://h", "--save", "d", "--output-name", "{nr}"}),
               AllOf(HasSubstr("--output-name"), HasSubstr("'{nr}' is no field")));

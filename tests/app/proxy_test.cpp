@@ -47,6 +47,18 @@ TEST(Proxy, ReadsUrls) {
   }
 }
 
+TEST(Proxy, ShowsNoPasswordOfABadUrl) {
+  for (const char* url : {"socks5://user:secret@proxy:1080", "user:secret@pro xy",
+                          "http://user:secret@h:99999", "http://user:sec/ret@proxy", "http://user:secret@"}) {
+    try {
+      static_cast<void>(parse_proxy("--proxy", url));
+      ADD_FAILURE() << url << " was accepted";
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(std::string(error.what()).find("ret"), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(Proxy, NamesTheSourceOfABadUrl) {
   for (const char* url :
        {"socks5://proxy:1080", "https://proxy", "http://", "http://pro xy", "http://proxy:99999"}) {

@@ -12,8 +12,10 @@ namespace {
 
 using namespace dspu::app;
 using namespace std::string_literals;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::Pair;
 
 http_request request_of(std::string_view line, const request_defaults& defaults = {}) {
@@ -69,6 +71,59 @@ TEST(RequestLine, LetsTheLineWinOverTheDefaults) {
 }
 
 TEST(RequestLine, PostsTheDefaultBody) { EXPECT_EQ(request_of("http://h", {.body = "a=b"}).method, "POST"); }
+
+TEST(RequestLine, MakesAHeaderOfCredentialsInAUrl) {
+  const auto line = parse_request_line("https://user:pass@H/x#top", {});
+  EXPECT_EQ(line->request.url, "https://h/x");
+  EXPECT_THAT(line->request.headers, ElementsAre(Pair("Authorization", "Basic dXNlcjpwYXNz")));
+  EXPECT_EQ(line->asked, "https://***@H/x#top");
+  EXPECT_THAT(request_of("https://u:p@h", {.headers = {{"authorization", "Bearer t"}}}).headers,
+              ElementsAre(Pair("authorization", "Bearer t")));
+}
+
+TEST(RequestLine, RemembersTheUrlAsItWasAskedFor) {
+  EXPECT_EQ(parse_request_line("http://h/x", {})->asked, "") << "that is the request's";
+  for (const char* url : {"HTTP://Host/A#b", "http://h/%zz", "http://h/ü"}) {
+    const auto line = parse_request_line(url, {});
+    EXPECT_EQ(line->asked, url);
+    EXPECT_EQ(parse_request_line(to_request_line("1", line->request, line->asked), {})->asked, url);
+  }
+}
+
+TEST(RequestLine, WritesCredentialsIntoAHeaderAndNotIntoTheUrl) {
+  const auto line = parse_request_line("http://user:pass@h/#a", {});
+  const std::string text = to_request_line("1", line->request, line->asked);
+  EXPECT_THAT(text, HasSubstr(R"("url":"http://h/")"));
+  EXPECT_THAT(text, HasSubstr("Basic dXNlcjpwYXNz"));
+}
+
+TEST(RequestLine, ShowsNoSecretsInWhatIsWrong) {
+  const auto refusal = [](const auto& parse) -> std::string {
+    try {
+      parse();
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  for (const char* url : {"http://user:secret@h:99999/", "ftp://user:secret@h/", "user:secret@h",
+                          "http://user:secret@h/a b", "http://user:a/secret@h/"}) {
+    EXPECT_THAT(refusal([&] { parse_request_line(url, {}); }),
+                AllOf(HasSubstr("URL"), Not(HasSubstr("secret"))))
+        << url;
+  }
+  for (const char* header :
+       {"Authorization Bearer secret", "Authorization Bearer secret: x", "Authorization: secret\x01"}) {
+    EXPECT_THAT(refusal([&] { parse_header(header); }),
+                AllOf(HasSubstr("Authorization"), Not(HasSubstr("secret"))));
+  }
+}
+
+TEST(RequestLine, KeepsAnEmptyBodyEmpty) {
+  const auto request = request_of(R"({"url":"http://h","method":"POST","body":""})", {.body = "of -d"});
+  const auto again = request_of(to_request_line("1", request), {.body = "of -d"});
+  EXPECT_EQ(again.body, "");
+}
 
 TEST(RequestLine, SaysWhatIsWrong) {
   const std::vector<std::pair<std::string, std::string_view>> table{

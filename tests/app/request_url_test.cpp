@@ -140,5 +140,34 @@ TEST(NormalizeUrl, RefusesWithAReason) {
   }
 }
 
+TEST(RedactUrl, HidesWhoeverAsks) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"http://h/a?b#c", "http://h/a?b#c"},
+      {"http://h:8080/x@y", "http://h:8080/x@y"},
+      {"http://[::1]:80/x@y", "http://[::1]:80/x@y"},
+      {"https://user:secret@h/x", "https://***@h/x"},
+      {"https://token@h", "https://***@h"},
+      {"https://user:se@cret@h:1/x@y", "https://***@h:1/x@y"},
+      {"user:secret@h", "***@h"},
+      // What is no URL: a password with a slash, a question mark or a hash in it.
+      {"http://user:sec/ret@h/", "http://***@h/"},
+      {"http://user:sec?ret@h/", "http://***@h/"},
+      {"http://user:#secret@h/", "http://***@h/"},
+      {"", ""}};
+  for (const auto& [url, shown] : rows) EXPECT_EQ(redact_url(url), shown) << url;
+}
+
+TEST(TakeUserinfo, LeavesTheUrlWithoutIt) {
+  const auto taken = [](std::string url) {
+    const auto userinfo = take_userinfo(url);
+    return std::pair(userinfo, url);
+  };
+  using testing::Pair;
+  EXPECT_THAT(taken("http://h/x@y"), Pair(std::nullopt, "http://h/x@y"));
+  EXPECT_THAT(taken("http://us%40er:p%3Aw@h/x"), Pair("us@er:p:w", "http://h/x"));
+  EXPECT_THAT(taken("http://user@h"), Pair("user:", "http://h"));
+  EXPECT_THAT(taken("http://@h/"), Pair(std::nullopt, "http://h/"));
+}
+
 }  // namespace
 }  // namespace dspu::app

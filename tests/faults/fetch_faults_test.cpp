@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 using app::testing::read_file;
 using app::testing::temporary_directory;
 using app::testing::write_file;
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -399,8 +400,7 @@ TEST_F(FetchFaultsWallClock, ServesMetricsToThisMachineOnly) {
   write_input(server.url("/"));
   const ended run = fetch_to_file({"--metrics", "0.0.0.0:9090"});
   EXPECT_EQ(run.status, 2);
-  EXPECT_THAT(run.err,
-              ::testing::AllOf(HasSubstr("--metrics"), HasSubstr("'0.0.0.0:9090' is not on loopback")));
+  EXPECT_THAT(run.err, AllOf(HasSubstr("--metrics"), HasSubstr("'0.0.0.0:9090' is not on loopback")));
   EXPECT_EQ(server.requests(), 0);
 }
 
@@ -422,8 +422,8 @@ TEST_F(FetchFaultsWallClock, NamesThePathOfWhatIsWrongInItsConfiguration) {
   write_file(config, "{\"policies\": {\"retry\": {\"retry\": {\"max_attempts\": 0}}}}\n");
   const ended wrong = fetch_to_file({"--config", config});
   EXPECT_EQ(wrong.status, 2);
-  EXPECT_THAT(wrong.err, ::testing::AllOf(HasSubstr("policies.json:1:"),
-                                          HasSubstr("/policies/retry/retry/max_attempts")));
+  EXPECT_THAT(wrong.err,
+              AllOf(HasSubstr("policies.json:1:"), HasSubstr("/policies/retry/retry/max_attempts")));
   EXPECT_EQ(server.requests(), 0);
 }
 
@@ -480,8 +480,7 @@ TEST_F(FetchFaultsWallClock, EndsRequestsWithTheirRealErrorWhenTheRetryBudgetIsS
   EXPECT_THAT(read_file(summary), HasSubstr("\"retries_refused\":6"));
   for (const auto& [id, line] : results_in({output})) {
     if (line.ok) continue;
-    EXPECT_THAT(line.error, ::testing::AllOf(HasSubstr("within its header"), HasSubstr("--retry-budget")))
-        << id;
+    EXPECT_THAT(line.error, AllOf(HasSubstr("within its header"), HasSubstr("--retry-budget"))) << id;
   }
   EXPECT_THAT(read_file(output), HasSubstr("\"retry_refused\":\"budget\""));
   server.misbehave(fault::none);
@@ -567,6 +566,35 @@ TEST_F(FetchFaultsWallClock, SendsTheGoodRequestAmongThoseThatCannotBeSent) {
   for (const auto& [id, line] : results_in({output})) ++outcomes[line.outcome];
   EXPECT_EQ(outcomes, (std::map<std::string, int>{{"invalid_input", 6}, {"ok", 1}}));
   EXPECT_EQ(server.requests(), 1);
+}
+
+TEST_F(FetchFaultsWallClock, ShowsNoPasswordAndKeepsThoseOfFailedRequestsToItsOwner) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  const std::string with_password =
+      "http://user:secret@" + server.url("/").substr(std::string("http://").size());
+  write_file(input, with_password + "1\n" + with_password + "2\nftp://user:secret@h/\n");
+  const ended run = fetch_to_file({"-v", "--breaker-failures", "1", "--breaker-timeout", "10ms"});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("attempt 2"), HasSubstr(": reset"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(read_file(output), AllOf(HasSubstr("\"url\":\"http://***@"), Not(HasSubstr("secret"))));
+  EXPECT_EQ(std::filesystem::status(failed).permissions(), std::filesystem::perms(0600));
+  EXPECT_EQ(lines_of(read_file(failed)).size(), 2U);
+  const ended proxy = fetch({server.url("/"), "--proxy", "socks5://user:secret@h"});
+  EXPECT_EQ(proxy.status, 2);
+  EXPECT_THAT(proxy.err, AllOf(HasSubstr("only http://"), Not(HasSubstr("secret"))));
+}
+
+TEST_F(FetchFaultsWallClock, ListsWrongLinesAmongTheFailures) {
+  write_file(input, R"({"id":"order-77","url":"ftp://x/y"})"
+                    "\n");
+  EXPECT_EQ(fetch_to_file().status, 2);
+  EXPECT_EQ(results_in({output}).count("order-77"), 1U);
+  EXPECT_EQ(read_file(failed), R"({"id":"order-77","url":"ftp://x/y"})"
+                               "\n");
+  EXPECT_EQ(fetch_to_file().status, 1) << "it is resumed, and lists it anew";
+  EXPECT_EQ(read_file(failed), R"({"id":"order-77","url":"ftp://x/y"})"
+                               "\n");
 }
 
 TEST_F(FetchFaultsWallClock, NamesBodiesAsItIsToldAndReplacesNone) {
