@@ -2,31 +2,19 @@
 
 #include "dspu/net_errors.hpp"
 
-#include <boost/beast/core/string.hpp>
-
 namespace dspu::app {
 
-namespace {
-
-std::optional<inflater::format> format_of(std::string_view content_encoding) {
-  const boost::beast::string_view name(content_encoding.data(), content_encoding.size());
-  if (boost::beast::iequals(name, "gzip") || boost::beast::iequals(name, "x-gzip"))
-    return inflater::format::gzip;
-  if (boost::beast::iequals(name, "deflate")) return inflater::format::deflate;
-  return std::nullopt;
-}
-
-}  // namespace
-
-void body_pipe::begin(const http_response& head, std::optional<std::uint64_t> length, bool inflate) {
-  const auto format = inflate ? format_of(find_header(head.headers, "Content-Encoding")) : std::nullopt;
-  inflating_ = format.has_value();
-  if (inflating_) {
-    if (!shared_) shared_ = std::make_unique<inflater>();
-    shared_->reset(*format);
-  } else if (length && *length > max_body_) {
-    too_large();
+void body_pipe::begin(http_response& head, const announced& what) {
+  std::vector<std::string_view> codings;
+  if (what.body) codings = content_codings(head.headers);
+  std::vector<std::string_view> none;
+  try {
+    decoder_.reset(what.inflate ? codings : none);
+  } catch (const inflate_error& error) {
+    fail(transport_failure::protocol, who_, std::string("the body cannot be inflated: ") + error.what());
   }
+  head.content_encoding = coding_list(codings);
+  if (!decoder_.is_active() && what.body && what.length.value_or(0) > max_body_) too_large();
   try {
     sink_.begin(head);
   } catch (const std::exception& error) {
@@ -35,20 +23,23 @@ void body_pipe::begin(const http_response& head, std::optional<std::uint64_t> le
 }
 
 void body_pipe::write(std::string_view bytes) {
-  if (!inflating_) return deliver({bytes.data(), bytes.size()});
+  if (!decoder_.is_active()) return deliver({bytes.data(), bytes.size()});
   try {
-    shared_->write(bytes, [this](std::span<const char> piece) { deliver(piece); });
+    decoder_.write(bytes, max_body_, [this](std::span<const char> piece) { deliver(piece); });
+  } catch (const inflate_limit_error&) {
+    too_large();
   } catch (const inflate_error& error) {
     fail(transport_failure::protocol, who_, std::string("the compressed body is corrupt: ") + error.what());
   }
 }
 
-void body_pipe::finish() {
-  if (!inflating_) return;
+void body_pipe::finish(bool by_close) {
   try {
-    shared_->finish();
+    decoder_.finish(!by_close);
   } catch (const inflate_error& error) {
-    fail(transport_failure::protocol, who_, std::string("the compressed body is cut short: ") + error.what());
+    // Where the connection's end is the body's, one that ends too early is one that broke.
+    fail(by_close ? transport_failure::reset : transport_failure::protocol, who_,
+         std::string("the compressed body is cut short: ") + error.what());
   }
 }
 

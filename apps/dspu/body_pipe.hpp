@@ -1,30 +1,33 @@
 // From the wire to a body_sink: inflates, counts, and stops at the limit.
 #pragma once
 
-#include "dspu/inflater.hpp"
+#include "dspu/content_decoder.hpp"
 #include "dspu/transport.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace dspu::app {
 
-// One response's body. Throws transport_error (body_too_large, protocol, sink) naming `who`.
+// One response's body. Throws transport_error (body_too_large, protocol, reset, sink) naming `who`.
 class body_pipe {
  public:
-  // `shared` keeps its memory from one body to the next and is made when first needed.
-  // Requires: all that is referred to outlives the pipe.
-  body_pipe(body_sink& sink, std::unique_ptr<inflater>& shared, std::uint64_t max_body,
-            const std::string& who)
-      : sink_(sink), shared_(shared), max_body_(max_body), who_(who) {}
+  // `decoder` may have been used for earlier bodies. Requires: all that is referred to outlives the pipe.
+  body_pipe(body_sink& sink, content_decoder& decoder, std::uint64_t max_body, const std::string& who)
+      : sink_(sink), decoder_(decoder), max_body_(max_body), who_(who) {}
 
-  // `length`: what Content-Length announces, if anything. `inflate`: undo a Content-Encoding that we know.
-  void begin(const http_response& head, std::optional<std::uint64_t> length, bool inflate);
+  struct announced {
+    bool body = false;                    // whether there is one, be it an empty one
+    std::optional<std::uint64_t> length;  // as Content-Length says it
+    bool inflate = false;                 // undo what we know of its Content-Encoding
+  };
+  // Notes in `head` what is not undone.
+  void begin(http_response& head, const announced& what);
   void write(std::string_view bytes);
-  void finish();
+  // `by_close`: nothing but the end of the connection says that this is the end.
+  void finish(bool by_close);
 
   std::uint64_t bytes() const { return bytes_; }  // after inflation
 
@@ -33,11 +36,10 @@ class body_pipe {
   [[noreturn]] void too_large() const;
 
   body_sink& sink_;
-  std::unique_ptr<inflater>& shared_;
+  content_decoder& decoder_;
   std::uint64_t max_body_;
   const std::string& who_;
   std::uint64_t bytes_ = 0;
-  bool inflating_ = false;
 };
 
 }  // namespace dspu::app

@@ -17,8 +17,9 @@ namespace dspu::app {
 kept_body::kept_body(place where, std::optional<std::uint64_t> inline_limit)
     : where_(std::move(where)), inline_limit_(inline_limit) {}
 
-void kept_body::begin(const http_response&) {
+void kept_body::begin(const http_response& head) {
   discard();
+  content_encoding_ = head.content_encoding;
   if (inline_limit_) text_.emplace();
   if (where_.base < 0) return;
   std::string shown = where_.shown_base;

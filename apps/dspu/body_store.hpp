@@ -59,6 +59,7 @@ class kept_body final : public body_sink {
   void discard();
 
   std::uint64_t bytes() const { return bytes_; }
+  const std::string& content_encoding() const { return content_encoding_; }  // what it is still encoded with
   const std::string& file() const { return finished_file_; }  // empty until finish()
   bool omitted() const { return omitted_; }                   // larger than the inline limit
   std::optional<std::string> take_text();
@@ -72,6 +73,7 @@ class kept_body final : public body_sink {
   std::optional<std::string> text_;
   bool omitted_ = false;
   std::uint64_t bytes_ = 0;
+  std::string content_encoding_;
 };
 
 class body_store {

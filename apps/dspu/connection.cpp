@@ -37,8 +37,6 @@ struct connection::reception {
 connection::connection(const asio::any_io_executor& executor, std::string who)
     : stream_(executor), who_(std::move(who)) {}
 
-connection::~connection() = default;
-
 asio::awaitable<http_response> connection::exchange(const outgoing_request& request, body_sink& sink,
                                                     std::uint64_t max_body) {
   const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
@@ -46,7 +44,7 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
   written_ = 0;
   reception answer{.request = request,
                    .parser = response_parser({.body = request.answer_has_body}),
-                   .pipe = body_pipe(sink, inflater_, max_body, who_)};
+                   .pipe = body_pipe(sink, decoder_, max_body, who_)};
   answer.response.reused_connection = std::exchange(used_, true);
   try {
     error_code write_error;
@@ -94,7 +92,7 @@ void connection::feed(reception& answer) {
        found = parser.next(rest, piece)) {
     if (found == response_parser::found::end) {
       answer.over = true;
-      answer.pipe.finish();
+      answer.pipe.finish(false);
       break;
     }
     if (found == response_parser::found::body) {
@@ -105,8 +103,9 @@ void connection::feed(reception& answer) {
     answer.response.headers = parser.take_headers();
     if (parser.status() == 101)
       fail(transport_failure::protocol, who_, "the server switched to another protocol (status 101)");
-    answer.pipe.begin(answer.response, parser.has_body() ? parser.body_length() : std::nullopt,
-                      answer.request.inflate && parser.has_body());
+    answer.pipe.begin(answer.response, {.body = parser.has_body(),
+                                        .length = parser.body_length(),
+                                        .inflate = answer.request.inflate});
   }
   answer.response.body_bytes = answer.pipe.bytes();
   buffer_.consume(received.size() - rest.size());
@@ -127,7 +126,7 @@ void connection::end_of_stream(reception& answer, const error_code& why) {
     fail(transport_failure::reset, who_, "the response ends within its " + part + " (" + describe(why) + ")");
   }
   answer.over = true;
-  answer.pipe.finish();
+  answer.pipe.finish(true);
 }
 
 }  // namespace dspu::app

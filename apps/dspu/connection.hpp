@@ -1,6 +1,7 @@
 // One HTTP/1.1 connection, and the exchanges on it, one after the other.
 #pragma once
 
+#include "dspu/content_decoder.hpp"
 #include "dspu/outgoing_request.hpp"
 #include "dspu/transport.hpp"
 #include "dspu/wire_stream.hpp"
@@ -9,19 +10,15 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 namespace dspu::app {
-
-class inflater;
 
 // Thread-safety: none. Destroying it closes it.
 class connection {
  public:
   // `who` names the peer in errors.
   connection(const boost::asio::any_io_executor& executor, std::string who);
-  ~connection();
 
   wire_stream& stream() { return stream_; }
   const std::string& who() const { return who_; }
@@ -48,7 +45,7 @@ class connection {
   wire_stream stream_;
   std::string who_;
   boost::beast::flat_buffer buffer_;
-  std::unique_ptr<inflater> inflater_;
+  content_decoder decoder_;
   std::size_t written_ = 0;
   bool used_ = false;
   bool answered_ = false;  // a byte of an answer has come, be it an interim one

@@ -66,7 +66,8 @@ void inflater::write(std::string_view compressed, const receiver& out) {
   }
 }
 
-void inflater::finish() {
+void inflater::finish(bool may_be_empty) {
+  if (!stream_->started && !may_be_empty) throw inflate_error("there are no compressed data at all");
   if (stream_->started && !stream_->ended)
     throw inflate_error("the compressed data end before their end mark");
 }

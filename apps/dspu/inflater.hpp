@@ -33,8 +33,8 @@ class inflater {
   // Throws: inflate_error, and what `out` throws.
   void write(std::string_view compressed, const receiver& out);
 
-  // The body has ended. Throws: inflate_error if the compressed stream has not. A body of no bytes is whole.
-  void finish();
+  // The body has ended. `may_be_empty`: a body of no bytes is whole. Throws: inflate_error if it is not.
+  void finish(bool may_be_empty = true);
 
  private:
   struct stream;

@@ -63,6 +63,7 @@ void write_timestamp(json_writer& json, std::chrono::system_clock::time_point ti
 }
 
 void write_body(json_writer& json, const result_record& record) {
+  if (!record.content_encoding.empty()) json.member("content_encoding", to_utf8(record.content_encoding));
   if (!record.file.empty()) json.member("file", to_utf8(record.file));
   if (record.body_omitted) json.member("body_omitted", true);
   if (!record.body) return;

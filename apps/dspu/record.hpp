@@ -67,6 +67,7 @@ struct result_record {
   std::string final_url{};  // after redirects
   std::vector<attempt_record> attempts{};
   std::uint64_t bytes = 0;                  // of the last body, whole or not, after inflation
+  std::string content_encoding{};           // what that is still encoded with
   std::chrono::nanoseconds total{};         // from reading to result
   std::chrono::nanoseconds queued{};        // until the first attempt began
   std::chrono::nanoseconds limiter_wait{};  // of all waiting, what the rate limits caused

@@ -17,12 +17,6 @@ namespace {
 
 namespace urls = boost::urls;
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // RFC 3986 section 5.2.4: nothing is above the root. Boost.URL 1.81 leaves such segments in place.
 void remove_segments_above_root(std::string& url) {
   const auto path = authority_end(url);

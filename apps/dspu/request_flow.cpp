@@ -255,6 +255,7 @@ void request_flow::finish(job_ptr job, outcome how, const std::string& error, ke
   if (body != nullptr) {
     body->finish();
     record.bytes = body->bytes();
+    record.content_encoding = body->content_encoding();
     record.file = body->file();
     record.body_omitted = body->omitted();
     record.body = body->take_text();

@@ -1,7 +1,8 @@
 #include "dspu/response_parser.hpp"
 
+#include "dspu/http_syntax.hpp"
+
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace dspu::app {
@@ -13,27 +14,7 @@ constexpr std::string_view blanks = " \t";
 
 constexpr bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f'; }
 
-constexpr auto token_characters = [] {
-  std::array<bool, 256> table{};
-  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
-  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = true;
-  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}();
-
-bool is_token(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return token_characters[static_cast<unsigned char>(c)]; });
-}
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 // RFC 9110, 5.5: a control character may be read as a blank; a NUL is in nobody's text.
 std::string without_controls(std::string_view text) {
@@ -49,21 +30,6 @@ std::string quoted(std::string_view text) {
   std::string clean(text.substr(0, shown));
   std::ranges::replace_if(clean, [](char c) { return static_cast<unsigned char>(c) < ' ' || c >= '\x7f'; }, '?');
   return "\"" + clean + (text.size() > shown ? "...\"" : "\"");
-}
-
-bool same(std::string_view a, std::string_view lower_case) {
-  return std::ranges::equal(
-      a, lower_case, [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x - 'A' + 'a' : x) == y; });
-}
-
-template <class Function>
-void for_each_element(std::string_view list, Function function) {
-  while (true) {
-    const std::size_t comma = list.find(',');
-    function(trimmed(list.substr(0, comma)));
-    if (comma == list.npos) return;
-    list.remove_prefix(comma + 1);
-  }
 }
 
 }  // namespace
@@ -209,14 +175,14 @@ bool response_parser::end_header() {
 }
 
 void response_parser::heed(std::string_view name, std::string_view value) {
-  if (same(name, "content-length")) {
+  if (same_name(name, "content-length")) {
     for_each_element(value, [this](std::string_view length) { heed_length(length); });
-  } else if (same(name, "transfer-encoding")) {
+  } else if (same_name(name, "transfer-encoding")) {
     for_each_element(value, [this](std::string_view coding) { heed_coding(coding); });
-  } else if (same(name, "connection")) {
+  } else if (same_name(name, "connection")) {
     for_each_element(value, [this](std::string_view option) {
-      says_close_ = says_close_ || same(option, "close");
-      says_keep_alive_ = says_keep_alive_ || same(option, "keep-alive");
+      says_close_ = says_close_ || same_name(option, "close");
+      says_keep_alive_ = says_keep_alive_ || same_name(option, "keep-alive");
     });
   }
 }
@@ -234,11 +200,11 @@ void response_parser::heed_length(std::string_view text) {
 
 void response_parser::heed_coding(std::string_view coding) {
   if (coding.empty()) return;
-  if (same(coding, "identity")) {  // of RFC 2616
+  if (same_name(coding, "identity")) {  // of RFC 2616
     ambiguous_ = true;
     return;
   }
-  if (!same(coding, "chunked")) throw malformed_response("its Transfer-Encoding is " + quoted(coding));
+  if (!same_name(coding, "chunked")) throw malformed_response("its Transfer-Encoding is " + quoted(coding));
   if (chunked_) throw malformed_response("its Transfer-Encoding is chunked twice");
   chunked_ = true;
 }

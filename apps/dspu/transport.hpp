@@ -33,6 +33,7 @@ struct http_response {
   unsigned status = 0;
   header_list headers;
   std::uint64_t body_bytes = 0;  // after inflation
+  std::string content_encoding;  // what the body is still encoded with, as "gzip, br"; empty for nothing
   bool reused_connection = false;
 };
 

@@ -179,6 +179,57 @@ TEST_F(HttpClientWallClock, InflatesWhatItAskedFor) {
   EXPECT_EQ(o.response->body_bytes, 17U);
 }
 
+std::string encoded(const std::string& headers, const std::string& body) {
+  return "HTTP/1.1 200 OK\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+TEST_F(HttpClientWallClock, UndoesEveryLayerOfCompression) {
+  const std::string twice = gzip(gzip("hello"));
+  for (const char* headers :
+       {"Content-Encoding: gzip, gzip\r\n", "Content-Encoding: gzip\r\nContent-Encoding: x-gzip\r\n",
+        "Content-Encoding: identity, GZIP,, gzip , identity\r\n"}) {
+    SCOPED_TRACE(headers);
+    const outcome o = answer_with(encoded(headers, twice));
+    ASSERT_TRUE(o.response) << o.what;
+    EXPECT_EQ(o.body, "hello");
+    EXPECT_EQ(o.response->content_encoding, "");
+  }
+  const std::string many = "Content-Encoding: gzip, gzip, gzip, gzip, gzip, gzip\r\n";
+  expect_failure(answer_with(encoded(many, twice)), transport_failure::protocol, "more than 5 times");
+}
+
+TEST_F(HttpClientWallClock, SaysWhatABodyIsStillEncodedWith) {
+  struct row {
+    const char* headers;
+    std::string body;
+    const char* kept;
+    const char* encoding;
+  };
+  const row rows[] = {{"Content-Encoding: br\r\n", "opaque", "opaque", "br"},
+                      {"Content-Encoding: br, gzip\r\n", gzip("opaque"), "opaque", "br"},
+                      {"Content-Encoding: gzip\r\nContent-Encoding: zstd\r\n", "opaque", "opaque", "gzip, zstd"}};
+  for (const auto& r : rows) {
+    SCOPED_TRACE(r.headers);
+    const outcome o = answer_with(encoded(r.headers, r.body));
+    ASSERT_TRUE(o.response) << o.what;
+    EXPECT_EQ(o.body, r.kept);
+    EXPECT_EQ(o.response->content_encoding, r.encoding);
+  }
+  const outcome none = answer_with("HTTP/1.1 304 Not Modified\r\nContent-Encoding: br\r\n\r\n");
+  EXPECT_EQ(none.response.value().content_encoding, "");
+}
+
+// The end of the connection is the only sign of the body's end, and a compressed body is never empty.
+TEST_F(HttpClientWallClock, TakesNoCompressedBodyThatIsCutAtItsFirstByteForAnEmptyOne) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n";
+  const std::string whole = gzip("hello hello hello");
+  EXPECT_EQ(answer_with(head + "\r\n" + whole).body, "hello hello hello");
+  for (std::size_t cut = 0; cut < whole.size(); ++cut)
+    expect_failure(answer_with(head + "\r\n" + whole.substr(0, cut)), transport_failure::reset, "cut short");
+  EXPECT_TRUE(answer_with(head + "Content-Length: 0\r\n\r\n").response) << "it says so";
+  EXPECT_TRUE(answer_with(head + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n").response);
+}
+
 TEST_F(HttpClientWallClock, LeavesCompressedWhatTheUserAskedFor) {
   const std::string compressed = gzip("hello");
   scripted_server server(loop, {{{gzipped(compressed)}}});
@@ -186,7 +237,9 @@ TEST_F(HttpClientWallClock, LeavesCompressedWhatTheUserAskedFor) {
   http_request request;
   request.url = server.url();
   request.headers = {{"accept-encoding", "gzip"}};
-  EXPECT_EQ(fetch(loop, client, request).body, compressed);
+  const outcome o = fetch(loop, client, request);
+  EXPECT_EQ(o.body, compressed);
+  EXPECT_EQ(o.response.value().content_encoding, "gzip");
 }
 
 TEST_F(HttpClientWallClock, CallsBadGzipAProtocolError) {
@@ -207,6 +260,9 @@ TEST_F(HttpClientWallClock, StopsABodyAtItsLimit) {
   const outcome bomb = answer_with(gzipped(gzip_of_filler(50'000'000)), ending::hold, o);
   expect_failure(bomb, transport_failure::body_too_large, "1000 bytes");
   EXPECT_LE(bomb.body.size(), 1000U);
+  const std::string layers = gzip(gzip(gzip_of_filler(50'000'000)));
+  expect_failure(answer_with(encoded("Content-Encoding: gzip, gzip, gzip\r\n", layers), ending::hold, o),
+                 transport_failure::body_too_large, "1000 bytes");
 }
 
 TEST_F(HttpClientWallClock, ReportsASinkThatFails) {

@@ -57,6 +57,12 @@ TEST(Record, HoldsABodyAsTextOrAsBase64) {
   EXPECT_THAT(to_json_line(record), HasSubstr(R"("body_omitted":true)"));
 }
 
+TEST(Record, SaysWhatItsBodyIsStillEncodedWith) {
+  result_record record = example();
+  record.content_encoding = "gzip, br";
+  EXPECT_THAT(to_json_line(record), HasSubstr(R"("content_encoding":"gzip, br")"));
+}
+
 TEST(Record, IsValidJsonWhateverTheErrorSays) {
   result_record record = example();
   record.status = 0;
