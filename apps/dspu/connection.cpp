@@ -64,6 +64,7 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
       if (ec) throw_if_cancelled(cancel);
       take(answer, read, ec);
     }
+    kept_ = answer.response.reused_connection || answer.parser.says_keep_alive();
     reusable_ = answer.parser.keeps_alive() && buffer_.size() == 0 && !write_error && !request.close_after;
   } catch (transport_error& error) {
     error.set_progress({.sent = wrote_anything(), .status = answer.status(), .bytes = answer.pipe.bytes()});

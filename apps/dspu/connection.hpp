@@ -31,6 +31,8 @@ class connection {
 
   // About the last exchange. Whether another may follow it here:
   bool reusable() const { return reusable_; }
+  // Whether the server has shown, or said, that it keeps connections for more than one exchange.
+  bool is_kept() const { return kept_; }
   // Whether it ended in a closed connection before any byte of an answer, as when the server had closed the
   // idle connection just before: then the request may be sent once more, if being done twice does no harm.
   bool closed_unanswered() const { return closed_unanswered_; }
@@ -50,6 +52,7 @@ class connection {
   bool used_ = false;
   bool answered_ = false;  // a byte of an answer has come, be it an interim one
   bool reusable_ = false;
+  bool kept_ = false;
   bool closed_unanswered_ = false;
 };
 

@@ -28,6 +28,7 @@ http_client_options client_options(const fetch_options& options, std::size_t con
   client.insecure = options.insecure;
   client.cacert = options.cacert;
   client.proxy = options.proxy;
+  client.keep_alive = options.keep_alive;
   client.max_body = options.max_body;
   client.max_connections = connections;
   client.max_idle_per_origin = static_cast<std::size_t>(most_per_origin(options));

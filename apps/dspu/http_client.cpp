@@ -70,16 +70,20 @@ http_client::http_client(asio::any_io_executor executor, http_client_options opt
 http_client::~http_client() = default;
 
 asio::awaitable<http_response> http_client::exchange(const http_request& request, body_sink& sink) {
-  const outgoing_request out = compose(request, parts_->proxies, parts_->options.user_agent);
+  const outgoing_request out =
+      compose(request, parts_->proxies,
+              {.user_agent = parts_->options.user_agent, .keep_alive = parts_->options.keep_alive});
   const std::string key = out.way.key();
   http_response response;
 
   const count_while_here counted(parts_->out);
-  std::unique_ptr<connection> peer = parts_->pool.take(key, out.idempotent, connection_pool::clock::now());
+  connection_pool::taken used = parts_->pool.take(key, out.idempotent, connection_pool::clock::now());
+  std::unique_ptr<connection> peer = std::move(used.stream);
   if (peer) {
     try {
       response = co_await peer->exchange(out, sink, parts_->options.max_body);
     } catch (const transport_error& error) {
+      if (peer->closed_unanswered()) parts_->pool.was_closed(key, used.idled);
       if (!may_send_again(*peer, out, error)) throw;
       peer = nullptr;
     }
@@ -89,7 +93,10 @@ asio::awaitable<http_response> http_client::exchange(const http_request& request
     peer = co_await parts_->opener.open(out.way);
     response = co_await peer->exchange(out, sink, parts_->options.max_body);
   }
-  if (peer->reusable()) parts_->pool.give_back(key, std::move(peer), connection_pool::clock::now());
+  if (peer->reusable()) {
+    const bool kept = peer->is_kept();
+    parts_->pool.give_back(key, std::move(peer), kept, connection_pool::clock::now());
+  }
   co_return response;
 }
 

@@ -35,6 +35,8 @@ struct http_client_options {
   std::optional<std::string> proxy;
   // Bytes that a response's body may have after inflation; more fails with body_too_large.
   std::uint64_t max_body = std::numeric_limits<std::uint64_t>::max();
+  // Use connections for more than one request; else each is sent with Connection: close.
+  bool keep_alive = true;
   // Idle connections kept for an origin, and in all: each is a file descriptor.
   std::size_t max_idle_per_origin = 64;
   std::size_t max_idle = 256;
@@ -56,7 +58,8 @@ struct http_client_options {
 // A kept-alive connection that the server closed while it idled is noticed before or during the next request;
 // the request is then sent once more on a fresh connection if it is idempotent (by its method or by an
 // Idempotency-Key header) or nothing of it was written. Otherwise it fails with transport_failure::reset, its
-// outcome unknown.
+// outcome unknown. Such requests therefore get a fresh connection unless the server is known to keep them
+// (connection_pool.hpp).
 class http_client final : public transport {
  public:
   // Throws: std::invalid_argument for options, a proxy or certificates that cannot be used.

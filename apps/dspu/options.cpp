@@ -318,6 +318,9 @@ void add_network_options(CLI::App& app, fetch_options& o) {
                     "Longest body, after inflation; or none", "1GiB")
       ->type_name("SIZE")
       ->group(group);
+  app.add_flag_callback(
+         "--no-keep-alive", [&o] { o.keep_alive = false; }, "A connection of its own for every request")
+      ->group(group);
   app.add_option("--proxy", o.proxy, "HTTP proxy; '' for none; else as http_proxy, https_proxy, no_proxy say")
       ->type_name("URL")
       ->group(group);

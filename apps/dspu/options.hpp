@@ -79,6 +79,7 @@ struct fetch_options {
   std::uint64_t max_body = std::uint64_t{1} << 30;
   std::vector<std::string> origin_only;  // names of headers
   std::optional<std::string> proxy;
+  bool keep_alive = true;
 };
 
 // The options, in groups, bound to `options`, which must live as long as `app`.

@@ -80,9 +80,10 @@ void add_users_headers(const http_request& request, const route& way, std::strin
   }
 }
 
-void add_own_headers(const http_request& request, const outgoing_request& out, std::string_view user_agent,
+void add_own_headers(const http_request& request, const outgoing_request& out, const client_headers& client,
                      std::string& head) {
-  if (!has(request, "User-Agent")) add(head, "User-Agent", user_agent);
+  if (!has(request, "User-Agent")) add(head, "User-Agent", client.user_agent);
+  if (!client.keep_alive && !has(request, "Connection")) add(head, "Connection", "close");
   if (!has(request, "Accept")) add(head, "Accept", "*/*");
   if (out.inflate) add(head, "Accept-Encoding", "gzip");
   const route& way = out.way;
@@ -106,14 +107,14 @@ std::string route::key() const {
 }
 
 outgoing_request compose(const http_request& request, const proxy_rules& proxies,
-                         std::string_view user_agent) {
+                         const client_headers& client) {
   check(request);
   const parsed_url url = parse_or_fail(request.url);
   outgoing_request out;
   out.way = route_to(url.server, proxies);
   out.answer_has_body = request.method != "HEAD";
   out.inflate = !has(request, "Accept-Encoding");
-  out.close_after = same_name(find_header(request.headers, "Connection"), "close");
+  out.close_after = !client.keep_alive || same_name(find_header(request.headers, "Connection"), "close");
   out.idempotent = is_idempotent(request);
 
   const bool joined = request.body.size() <= max_joined_body;
@@ -122,7 +123,7 @@ outgoing_request compose(const http_request& request, const proxy_rules& proxies
   const std::string_view host = find_header(request.headers, "Host");
   add(out.head, "Host", host.empty() ? url.server.authority() : std::string(host));
   add_users_headers(request, out.way, out.head);
-  add_own_headers(request, out, user_agent, out.head);
+  add_own_headers(request, out, client, out.head);
   out.head += "\r\n";
   if (joined)
     out.head += request.body;

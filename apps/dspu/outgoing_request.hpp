@@ -28,14 +28,20 @@ struct outgoing_request {
   std::string_view body;        // the rest of the body; views the http_request
   bool answer_has_body = true;  // not to HEAD
   bool inflate = false;         // we asked for gzip, not the user
-  bool close_after = false;     // the user said Connection: close
+  bool close_after = false;     // it says Connection: close
   bool idempotent = false;      // by its method, or by an Idempotency-Key: it may be sent twice
 };
 
+// What the client says of itself in every request.
+struct client_headers {
+  std::string_view user_agent;
+  bool keep_alive = true;
+};
+
 // `request` must outlive the result. Credentials in its URL are not used: who reads URLs makes a header of
-// them (basic_auth.hpp). Throws: transport_error: protocol, naming what is wrong with the method, the URL or
+// them (basic_auth.hpp). Throws: transport_error: unsendable, naming what is wrong with the method, the URL or
 // a header; proxy, if a variable names one that cannot be used.
 outgoing_request compose(const http_request& request, const proxy_rules& proxies,
-                         std::string_view user_agent);
+                         const client_headers& client);
 
 }  // namespace dspu::app

@@ -51,9 +51,11 @@ void check_header(std::string_view name, std::string_view value) {
     refuse("the value of header " + shown + " holds a control character (a line break, NUL, …)");
   // As JSON can hold nothing else, --failed-to could not write it such that -i reads it.
   if (!is_utf8(value)) refuse("the value of header " + shown + " is not UTF-8");
-  for (const std::string_view ours : {"Content-Length", "Transfer-Encoding", "Connection"}) {
+  for (const std::string_view ours : {"Content-Length", "Transfer-Encoding"}) {
     if (same_name(name, ours)) refuse("header " + shown + " is set by dspu itself");
   }
+  if (same_name(name, "Connection") && !same_name(value, "close"))
+    refuse("header " + shown + " is set by dspu itself; it may only be close, as --no-keep-alive says it for all");
 }
 
 std::string_view as_text(const json::value& value, std::string_view key) {

@@ -69,6 +69,8 @@ class response_parser {
   std::optional<std::uint64_t> body_length() const { return length_; }
   // Whether the connection may carry another response. Requires: is_whole().
   bool keeps_alive() const { return keep_alive_; }
+  // Whether the server says that it will keep it. Requires: has_head().
+  bool says_keep_alive() const { return says_keep_alive_; }
 
  private:
   enum class state {

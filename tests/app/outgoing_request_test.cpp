@@ -19,7 +19,7 @@ const proxy_rules& one_proxy() {
 }
 
 outgoing_request composed(const http_request& request, const proxy_rules& proxies = no_proxies()) {
-  return compose(request, proxies, "dspu/test");
+  return compose(request, proxies, {.user_agent = "dspu/test"});
 }
 
 TEST(OutgoingRequest, WritesAPlainGet) {
@@ -98,7 +98,7 @@ TEST(OutgoingRequest, SharesConnectionsOnlyWhereThatIsSafe) {
   const auto key = [](const char* url, const proxy_rules& proxies) {
     http_request request;
     request.url = url;
-    return compose(request, proxies, "x").way.key();
+    return compose(request, proxies, {.user_agent = "x"}).way.key();
   };
   EXPECT_EQ(key("http://H:80/a", no_proxies()), key("http://h/b", no_proxies()));
   EXPECT_NE(key("http://h/", no_proxies()), key("https://h/", no_proxies()));

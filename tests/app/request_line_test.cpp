@@ -70,6 +70,11 @@ TEST(RequestLine, LetsTheLineWinOverTheDefaults) {
   EXPECT_THAT(own.headers, ElementsAre(Pair("Accept", "y"), Pair("Token", "t")));
 }
 
+TEST(RequestLine, MaySwitchKeepAliveOff) {
+  EXPECT_THAT(request_of(R"({"url":"http://h","headers":{"connection":"Close"}})").headers,
+              ElementsAre(Pair("connection", "Close")));
+}
+
 TEST(RequestLine, PostsTheDefaultBody) { EXPECT_EQ(request_of("http://h", {.body = "a=b"}).method, "POST"); }
 
 TEST(RequestLine, MakesAHeaderOfCredentialsInAUrl) {
@@ -147,6 +152,7 @@ TEST(RequestLine, SaysWhatIsWrong) {
       {R"({"url":"http://h","headers":{"A":"a\u0001b"}})", "'A' holds a control character"},
       {R"({"url":"http://h","headers":{"A":["b","a\u007fb"]}})", "'A' holds a control character"},
       {R"({"url":"http://h","headers":{"content-length":"1"}})", "set by dspu"},
+      {R"({"url":"http://h","headers":{"Connection":"upgrade"}})", "may only be close"},
       {R"({"url":"http://h","body_b64":"?"})", "not base64"},
       {R"({"url":"http://h","body":"a","body_b64":"Zg=="})", "exclude each other"},
       {R"({"url":"http://h","body":{}})", "\"body\" must be text"}};

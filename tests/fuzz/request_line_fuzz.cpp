@@ -58,7 +58,7 @@ void check_round_trip(const parsed_line& parsed) {
 void check_head(const http_request& request) {
   outgoing_request out;
   try {
-    out = compose(request, no_proxy, "fuzz");
+    out = compose(request, no_proxy, {.user_agent = "fuzz"});
   } catch (const transport_error& error) {
     claim(false, "what has been read can be sent", error.what());
   }
