@@ -127,13 +127,16 @@ asio::awaitable<void> connector::open_tunnel(connection& peer, watchdog& dog, co
 asio::awaitable<void> connector::handshake(connection& peer, watchdog& dog, const route& way) {
   const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   auto& session = peer.stream().start_tls(tls());
-  expect_host(session.native_handle(), way.server.host, options_.tls.insecure);
+  if (!expect_host(session.native_handle(), way.server.host, options_.tls.insecure))
+    fail(transport_failure::tls, peer.who(), "OpenSSL cannot check certificates for \"" + way.server.host + "\"");
   error_code ec;
   co_await session.async_handshake(asio::ssl::stream_base::client,
                                    asio::redirect_error(asio::use_awaitable, ec));
   throw_if_cancelled(cancel);
   if (dog.expired()) timed_out(peer, "the TLS handshake");
-  if (ec) fail(transport_failure::tls, peer.who(), tls_failure_text(session.native_handle(), ec));
+  const bool trusted =
+      options_.tls.insecure || SSL_get_verify_result(session.native_handle()) == X509_V_OK;
+  if (ec || !trusted) fail(transport_failure::tls, peer.who(), tls_failure_text(session.native_handle(), ec));
 }
 
 }  // namespace dspu::app

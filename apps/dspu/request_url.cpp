@@ -109,6 +109,23 @@ std::string scheme_of(std::string_view url, const urls::url_view& view) {
   return scheme;
 }
 
+// RFC 1035, 2.3.4. The root alone is no host, and a certificate for no name is one for any.
+void check_labels(std::string_view url, std::string_view name) {
+  constexpr std::size_t longest_label = 63;
+  constexpr std::size_t longest_name = 253;
+  std::string_view rest = name;
+  if (rest.ends_with('.')) rest.remove_suffix(1);
+  bool right = rest.size() <= longest_name;
+  for (std::size_t dot = 0; right && dot != rest.npos; rest.remove_prefix(dot == rest.npos ? 0 : dot + 1)) {
+    dot = rest.find('.');
+    const std::size_t length = std::min(dot, rest.size());
+    right = length >= 1 && length <= longest_label;
+  }
+  if (!right)
+    reject(url, "names the host \"" + std::string(name) +
+                    "\"; between its dots a host name has 1 to 63 characters, and at most 253 in all");
+}
+
 std::string host_of(std::string_view url, const urls::url_view& view) {
   std::string host = view.host_address();
   if (host.empty()) reject(url, "names no host");
@@ -126,6 +143,7 @@ std::string host_of(std::string_view url, const urls::url_view& view) {
   });
   if (!plain)
     reject(url, "names the host \"" + host + "\"; a host name has letters, digits, '.', '-' and '_'");
+  check_labels(url, host);
   return lower(host);
 }
 

@@ -16,9 +16,10 @@ namespace ssl = boost::asio::ssl;
 
 ssl::context make_client_tls(const tls_options& options) {
   ssl::context context(ssl::context::tls_client);
-  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-  SSL_CTX_set_alpn_protos(context.native_handle(), http_1_1.data(), http_1_1.size());
+  if (SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION) != 1 ||
+      SSL_CTX_set_alpn_protos(context.native_handle(), http_1_1.data(), http_1_1.size()) != 0)
+    throw std::runtime_error("OpenSSL cannot be set up for TLS 1.2 and HTTP/1.1");
   context.set_verify_mode(options.insecure ? ssl::verify_none : ssl::verify_peer);
   if (!options.cacert.empty()) {
     boost::system::error_code ec;
@@ -32,20 +33,27 @@ ssl::context make_client_tls(const tls_options& options) {
   return context;
 }
 
-void expect_host(SSL* session, const std::string& host, bool insecure) {
+bool expect_host(SSL* session, const std::string& host, bool insecure) {
   std::string name = host;
   if (name.ends_with('.')) name.pop_back();  // the root's dot is no part of a certificate's name
+  // OpenSSL takes an empty name for "any host", and one with a dot in front for "any host below".
+  if (name.empty() || name.starts_with('.') || name.find('\0') != name.npos) return false;
   boost::system::error_code not_an_address;
-  boost::asio::ip::make_address(name, not_an_address);
-  if (not_an_address) SSL_set_tlsext_host_name(session, name.c_str());
-  if (insecure) return;
+  const auto address = boost::asio::ip::make_address(name, not_an_address);
+  if (not_an_address && SSL_set_tlsext_host_name(session, name.c_str()) != 1) return false;
+  if (insecure) return true;
   // OpenSSL's own check, and not Asio's callback: it leaves the reason in the verification result.
   if (not_an_address) {
     SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    SSL_set1_host(session, name.c_str());
-  } else {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name.c_str());
+    return SSL_set1_host(session, name.c_str()) == 1;
   }
+  X509_VERIFY_PARAM* expected = SSL_get0_param(session);
+  if (address.is_v4()) {
+    const auto bytes = address.to_v4().to_bytes();
+    return X509_VERIFY_PARAM_set1_ip(expected, bytes.data(), bytes.size()) == 1;
+  }
+  const auto bytes = address.to_v6().to_bytes();  // a zone is no part of it
+  return X509_VERIFY_PARAM_set1_ip(expected, bytes.data(), bytes.size()) == 1;
 }
 
 std::string tls_failure_text(const SSL* session, const boost::system::error_code& error) {

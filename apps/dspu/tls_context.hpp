@@ -14,12 +14,13 @@ struct tls_options {
 };
 
 // TLS 1.2 and later, HTTP/1.1 by ALPN.
-// Throws: std::invalid_argument naming the file if `cacert` cannot be read.
+// Throws: std::invalid_argument naming the file if `cacert` cannot be read; std::runtime_error if OpenSSL takes none of
+// this.
 boost::asio::ssl::context make_client_tls(const tls_options& options);
 
 // Makes one session name `host` (SNI; not for an address) and, unless insecure, insist on a certificate for
-// it.
-void expect_host(SSL* session, const std::string& host, bool insecure);
+// it. Returns: whether OpenSSL does so; if not, the session must not be used: it would accept any host's.
+[[nodiscard]] bool expect_host(SSL* session, const std::string& host, bool insecure);
 
 // Why a handshake failed: the certificate's fault if there is one, else OpenSSL's reason.
 std::string tls_failure_text(const SSL* session, const boost::system::error_code& error);

@@ -71,6 +71,13 @@ TEST_F(HttpClientTlsWallClock, RefusesAnotherHostsCertificate) {
   expect_tls_failure(request(files, "127.0.0.1", trusting()), "IP address mismatch");
 }
 
+// A host "." had its only dot taken away, and OpenSSL checks no name where it is given an empty one.
+TEST_F(HttpClientTlsWallClock, AcceptsNoCertificateForAHostWithoutAName) {
+  const auto files = certificates->leaf("DNS:right.test");
+  EXPECT_FALSE(request(files, ".", trusting()).response);
+  EXPECT_FALSE(request(files, ".test", trusting()).response);
+}
+
 TEST_F(HttpClientTlsWallClock, RefusesACertificateThatNobodyVouchesFor) {
   expect_tls_failure(request(certificates->self_signed("DNS:right.test"), "right.test", trusting()),
                      "self-signed");

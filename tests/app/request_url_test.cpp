@@ -35,6 +35,7 @@ TEST(RequestUrl, NamesOriginAndTarget) {
       {"http://h/%7Euser/%C3%A4", "http://h", "/%7Euser/%C3%A4"},
       {"http://under_score.example/", "http://under_score.example", "/"},
       {"http://h//two//slashes", "http://h", "//two//slashes"},
+      {"https://example.com./", "https://example.com.", "/"},
   };
   for (const auto& r : rows) {
     SCOPED_TRACE(r.url);
@@ -52,6 +53,10 @@ TEST(RequestUrl, DecodesCredentials) {
 }
 
 TEST(RequestUrl, SaysWhatIsWrong) {
+  const std::string long_label = "http://" + std::string(64, 'a') + "/";
+  std::string long_name = "http://a";
+  for (int i = 0; i < 127; ++i) long_name += ".b";
+  long_name += "/";
   struct row {
     const char* url;
     const char* reason;
@@ -78,6 +83,13 @@ TEST(RequestUrl, SaysWhatIsWrong) {
       {"http://h:8x/", "form http://host/path"},
       {"http://a%20b/", "host \"a b\""},
       {"http://[::1/", "form http://host/path"},
+      {"https://./", "host \".\""},
+      {"https://../", "host \"..\""},
+      {"https://.example.com/", "host \".example.com\""},
+      {"https://a..b/", "host \"a..b\""},
+      {"https://a.../", "host \"a...\""},
+      {long_label.c_str(), "1 to 63 characters"},
+      {long_name.c_str(), "at most 253"},
   };
   for (const auto& r : rows) {
     SCOPED_TRACE(r.url);
