@@ -9,10 +9,10 @@ namespace dspu::app {
 
 namespace {
 
-constexpr std::array<transport_failure, 7> retryable_failures{
-    transport_failure::connect, transport_failure::reset, transport_failure::timeout,
-    transport_failure::dns,     transport_failure::tls,   transport_failure::protocol,
-    transport_failure::proxy};
+constexpr std::array<transport_failure, 8> retryable_failures{
+    transport_failure::connect, transport_failure::reset,         transport_failure::timeout,
+    transport_failure::dns,     transport_failure::dns_temporary, transport_failure::tls,
+    transport_failure::protocol, transport_failure::proxy};
 
 std::size_t bit(transport_failure failure) { return static_cast<std::size_t>(failure); }
 
@@ -20,6 +20,7 @@ void add_entry(retry_rules& rules, std::string_view entry) {
   for (const transport_failure failure : retryable_failures) {
     if (to_string(failure) == entry) {
       rules.failures.set(bit(failure));
+      if (failure == transport_failure::dns) rules.failures.set(bit(transport_failure::dns_temporary));
       return;
     }
   }
@@ -29,8 +30,8 @@ void add_entry(retry_rules& rules, std::string_view entry) {
   if (!whole || status < 400 || status > 599) {
     throw std::invalid_argument(
         "'" + std::string(entry) +
-        "' is neither a status from 400 to 599 nor one of connect, reset, timeout, dns, tls, "
-        "protocol, proxy (or none, alone)");
+        "' is neither a status from 400 to 599 nor one of connect, reset, timeout, "
+        "dns_temporary, dns, tls, protocol, proxy (or none, alone)");
   }
   rules.statuses.set(status);
 }
@@ -96,6 +97,7 @@ outcome final_outcome(const attempt_result& result) {
   if (!result.failure) return result.response.status < 400 ? outcome::ok : outcome::http_error;
   switch (*result.failure) {
     case transport_failure::dns:
+    case transport_failure::dns_temporary:
       return outcome::dns;
     case transport_failure::tls:
       return outcome::tls;

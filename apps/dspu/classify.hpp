@@ -39,9 +39,11 @@ struct retry_rules {
   bool operator==(const retry_rules&) const = default;
 };
 
-inline constexpr std::string_view default_retry_on = "408,425,429,500,502,503,504,connect,reset,timeout";
+inline constexpr std::string_view default_retry_on =
+    "408,425,429,500,502,503,504,connect,reset,timeout,dns_temporary";
 
-// A list of statuses (400 to 599) and of connect, proxy, reset, timeout, dns, tls, protocol; "none" for nothing.
+// A list of statuses (400 to 599) and of connect, proxy, reset, timeout, dns (every failure to look a name up),
+// dns_temporary (where it may be found another time), tls, protocol; "none" for nothing.
 // Throws: std::invalid_argument.
 retry_rules parse_retry_on(std::string_view text);
 

@@ -78,7 +78,8 @@ asio::awaitable<void> connector::connect(connection& peer, watchdog& dog, const 
   if (answer.timed_out) timed_out(peer, "looking up " + host);
   const auto& addresses = answer.result.addresses;
   if (addresses.empty())
-    fail(transport_failure::dns, peer.who(), "looking up " + host + " failed: " + answer.result.error);
+    fail(answer.result.temporary ? transport_failure::dns_temporary : transport_failure::dns, peer.who(),
+         "looking up " + host + " failed: " + answer.result.error);
 
   // Every address gets its share of the time that is left, so that a dead one leaves some to the others.
   error_code last;

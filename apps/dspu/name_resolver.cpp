@@ -72,8 +72,9 @@ lookup_result look_up(const std::string& host) {
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* list = nullptr;
   const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-  if (status == EAI_SYSTEM) return {{}, boost::system::system_category().message(errno)};  // other threads ask too
-  if (status != 0) return {{}, ::gai_strerror(status)};
+  // Not strerror(): other threads ask too. The system fails for want of descriptors or memory.
+  if (status == EAI_SYSTEM) return {{}, boost::system::system_category().message(errno), true};
+  if (status != 0) return {{}, ::gai_strerror(status), status == EAI_AGAIN || status == EAI_MEMORY};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   lookup_result result;
   for (const addrinfo* i = list; i != nullptr; i = i->ai_next)

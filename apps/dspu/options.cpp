@@ -233,7 +233,7 @@ void add_retry_options(CLI::App& app, fetch_options& o) {
       ->type_name("KIND")
       ->group(group);
   add_parsed_option(app, "--retry-on", o.retry, parse_retry_on,
-                    "Statuses, and connect, reset, timeout, dns, tls, protocol, proxy; or none",
+                    "Statuses, and connect, reset, timeout, dns_temporary, dns, tls, protocol, proxy; or none",
                     std::string(default_retry_on))
       ->type_name("LIST")
       ->group(group);

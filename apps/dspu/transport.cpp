@@ -13,7 +13,7 @@ std::string_view find_header(const header_list& headers, std::string_view name) 
 
 transport_error::transport_error(transport_failure kind, const std::string& what)
     : std::runtime_error(what), kind_(kind) {
-  progress_.sent = kind != transport_failure::dns && kind != transport_failure::connect &&
+  progress_.sent = kind != transport_failure::dns && kind != transport_failure::dns_temporary && kind != transport_failure::connect &&
                    kind != transport_failure::proxy && kind != transport_failure::tls &&
                    kind != transport_failure::unsendable;
 }
@@ -21,6 +21,7 @@ transport_error::transport_error(transport_failure kind, const std::string& what
 std::string_view to_string(transport_failure kind) {
   switch (kind) {
     case transport_failure::dns: return "dns";
+    case transport_failure::dns_temporary: return "dns_temporary";
     case transport_failure::connect: return "connect";
     case transport_failure::proxy: return "proxy";
     case transport_failure::tls: return "tls";

@@ -38,9 +38,10 @@ struct http_response {
 };
 
 enum class transport_failure {
-  dns,      // the name has no address, or could not be looked up
-  connect,  // no TCP connection to the origin, or none through its proxy
-  proxy,    // the proxy cannot be used, or refuses what it is asked for
+  dns,            // the name has no address
+  dns_temporary,  // it could not be looked up just now
+  connect,        // no TCP connection to the origin, or none through its proxy
+  proxy,          // the proxy cannot be used, or refuses what it is asked for
   tls,
   reset,  // the connection ended before the answer did
   timeout,
@@ -49,7 +50,7 @@ enum class transport_failure {
   sink,
   unsendable,  // the request has what HTTP does not allow: nothing was sent
 };
-inline constexpr std::size_t transport_failure_count = 10;
+inline constexpr std::size_t transport_failure_count = 11;
 
 std::string_view to_string(transport_failure kind);
 

@@ -38,10 +38,20 @@ TEST(RetryOn, ReadsStatusesAndFailures) {
   for (const unsigned status : {408u, 425u, 429u, 500u, 502u, 503u, 504u})
     EXPECT_TRUE(rules.statuses.test(status));
   EXPECT_EQ(rules.statuses.count(), 7u);
-  EXPECT_EQ(rules.failures.count(), 3u);
+  EXPECT_EQ(rules.failures.count(), 4u);
   EXPECT_TRUE(parse_retry_on("proxy").failures.any());
   EXPECT_EQ(parse_retry_on("none").statuses.count(), 0u);
   EXPECT_TRUE(may_retry(parse_retry_on("dns"), request("GET"), failure(transport_failure::dns)));
+}
+
+// A name server that was down for 2 s failed every request of the time at once.
+TEST(RetryOn, RepeatsAFailureToLookUpThatIsTemporary) {
+  const retry_rules usual = parse_retry_on(default_retry_on);
+  EXPECT_TRUE(may_retry(usual, request("POST"), failure(transport_failure::dns_temporary)));
+  EXPECT_FALSE(may_retry(usual, request("GET"), failure(transport_failure::dns)));
+  const retry_rules all = parse_retry_on("dns");
+  EXPECT_TRUE(may_retry(all, request("GET"), failure(transport_failure::dns_temporary)));
+  EXPECT_TRUE(may_retry(all, request("GET"), failure(transport_failure::dns)));
 }
 
 TEST(RetryOn, RefusesWhatItDoesNotKnow) {
@@ -116,6 +126,7 @@ TEST(FinalOutcome, NamesWhatHappened) {
   EXPECT_EQ(final_outcome(failure(transport_failure::proxy)), outcome::proxy);
   EXPECT_EQ(final_outcome(failure(transport_failure::tls)), outcome::tls);
   EXPECT_EQ(final_outcome(failure(transport_failure::dns)), outcome::dns);
+  EXPECT_EQ(final_outcome(failure(transport_failure::dns_temporary)), outcome::dns);
   EXPECT_EQ(final_outcome(failure(transport_failure::timeout)), outcome::timeout);
   EXPECT_EQ(final_outcome(failure(transport_failure::body_too_large)), outcome::body_too_large);
 }

@@ -486,6 +486,10 @@ TEST_F(HttpClientWallClock, NamesAHostThatIsNotFound) {
   http_client client(loop.get_executor(), o);
   expect_failure(fetch(loop, client, "http://nowhere.invalid/"), transport_failure::dns,
                  "looking up nowhere.invalid failed: Name or service not known");
+  o.lookup = [](const std::string&) { return lookup_result{{}, "Temporary failure in name resolution", true}; };
+  http_client unlucky(loop.get_executor(), o);
+  expect_failure(fetch(loop, unlucky, "http://nowhere.invalid/"), transport_failure::dns_temporary,
+                 "looking up nowhere.invalid failed: Temporary failure in name resolution");
 }
 
 TEST_F(HttpClientWallClock, TriesTheNextAddress) {
