@@ -2,18 +2,19 @@
 
 #include "dspu/net_errors.hpp"
 #include "dspu/proxy_tunnel.hpp"
+#include "dspu/tcp_connect.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <cmath>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 namespace dspu::app {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
@@ -60,51 +61,38 @@ asio::awaitable<std::unique_ptr<connection>> connector::open(route way) {
 asio::awaitable<std::unique_ptr<connection>> connector::open_whole(route way) {
   const auto until = after(options_.timeout);
   auto peer = std::make_unique<connection>(executor_, way.server.to_string());
+  co_await connect(*peer, way, until);
+  if (!way.encrypted()) co_return peer;
   watchdog dog(peer->stream().socket());
-  co_await connect(*peer, dog, way, until);
   dog.set(until);
   if (way.tunnelled()) co_await open_tunnel(*peer, dog, way);
-  if (way.encrypted()) co_await handshake(*peer, dog, way);
+  co_await handshake(*peer, dog, way);
   co_return peer;
 }
 
-asio::awaitable<void> connector::connect(connection& peer, watchdog& dog, const route& way, deadline until) {
-  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
+asio::awaitable<void> connector::connect(connection& peer, const route& way, deadline until) {
   const std::string host = way.proxy != nullptr ? way.proxy->host : way.server.host;
   const std::uint16_t port = way.proxy != nullptr ? way.proxy->port : way.server.port;
-  const std::string target = (way.proxy != nullptr ? "proxy " : "") + host_and_port(host, port);
+  const std::string place = host_and_port(host, port);
+  const std::string target = (way.proxy != nullptr ? "proxy " : "") + place;
 
   const name_resolver::answer answer = co_await resolver_.resolve(host, until);
   if (answer.timed_out) timed_out(peer, "looking up " + host);
-  const auto& addresses = answer.result.addresses;
+  std::vector<asio::ip::address> addresses = answer.result.addresses;
   if (addresses.empty())
     fail(answer.result.temporary ? transport_failure::dns_temporary : transport_failure::dns, peer.who(),
          "looking up " + host + " failed: " + answer.result.error);
 
-  // Every address gets its share of the time that is left, so that a dead one leaves some to the others.
-  error_code last;
-  tcp::socket& socket = peer.stream().socket();
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    throw_if_cancelled(cancel);
-    const auto now = watchdog::clock::now();
-    const auto left = static_cast<std::ptrdiff_t>(addresses.size() - i);
-    const tcp::endpoint endpoint(addresses[i], port);
-    error_code ec;
-    socket.close(ec);
-    socket.open(endpoint.protocol(), ec);
-    if (!ec) {
-      dog.set(now + (until - now) / left);
-      co_await socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
-      throw_if_cancelled(cancel);
-    }
-    if (!ec && !dog.expired()) {
-      peer.stream().tune();
-      co_return;
-    }
-    last = dog.expired() ? error_code(asio::error::timed_out) : ec;
+  answered_.sort(place, addresses);
+  tcp_connect_result made = co_await connect_to_any(executor_, addresses, port, until);
+  if (made.socket) {
+    if (addresses.size() > 1) answered_.answered(place, addresses[made.which]);
+    peer.stream().socket() = *std::move(made.socket);
+    peer.stream().tune();
+    co_return;
   }
-  if (last == asio::error::timed_out && dog.expired()) timed_out(peer, "connecting to " + target);
-  fail(transport_failure::connect, peer.who(), "cannot connect to " + target + ": " + describe(last));
+  if (watchdog::clock::now() >= until) timed_out(peer, "connecting to " + target);
+  fail(transport_failure::connect, peer.who(), "cannot connect to " + target + ": " + describe(made.error));
 }
 
 asio::awaitable<void> connector::open_tunnel(connection& peer, watchdog& dog, const route& way) {

@@ -1,6 +1,7 @@
 // Opens connections: name, TCP, the proxy's tunnel, TLS, all within one connect timeout.
 #pragma once
 
+#include "dspu/address_order.hpp"
 #include "dspu/connection.hpp"
 #include "dspu/name_resolver.hpp"
 #include "dspu/outgoing_request.hpp"
@@ -39,7 +40,7 @@ class connector {
   using deadline = watchdog::clock::time_point;
 
   boost::asio::awaitable<std::unique_ptr<connection>> open_whole(route way);
-  boost::asio::awaitable<void> connect(connection& peer, watchdog& dog, const route& way, deadline until);
+  boost::asio::awaitable<void> connect(connection& peer, const route& way, deadline until);
   boost::asio::awaitable<void> open_tunnel(connection& peer, watchdog& dog, const route& way);
   boost::asio::awaitable<void> handshake(connection& peer, watchdog& dog, const route& way);
   boost::asio::ssl::context& tls();
@@ -48,6 +49,7 @@ class connector {
   boost::asio::any_io_executor executor_;
   options options_;
   name_resolver resolver_;
+  answered_addresses answered_;
   std::optional<boost::asio::ssl::context>
       tls_;  // the system's store takes long to load: made when first needed
 };

@@ -504,6 +504,52 @@ TEST_F(HttpClientWallClock, TriesTheNextAddress) {
   EXPECT_TRUE(result.response) << result.what;
 }
 
+// A listener whose queue is full: connecting to it neither succeeds nor fails.
+class full_listener {
+ public:
+  explicit full_listener(asio::io_context& loop,
+                         const tcp::endpoint& at = {asio::ip::address_v4::loopback(), 0})
+      : acceptor_(loop) {
+    acceptor_.open(at.protocol());
+    acceptor_.bind(at);
+    acceptor_.listen(0);
+    for (int i = 0; i < 4; ++i) {
+      fillers_.emplace_back(loop);
+      fillers_.back().async_connect(acceptor_.local_endpoint(), [](const boost::system::error_code&) {});
+    }
+    loop.poll();
+  }
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/";
+  }
+
+ private:
+  tcp::acceptor acceptor_;
+  std::vector<tcp::socket> fillers_;
+};
+
+// A dead first address cost half of the connect timeout for every connection.
+TEST_F(HttpClientWallClock, WaitsForADeadAddressOnlyOnce) {
+  const scripted_server::script one{{ok("x")}, ending::hold};
+  scripted_server server(loop, {one, one, one});
+  const std::string authority = server.authority();
+  const auto port = static_cast<std::uint16_t>(std::stoul(authority.substr(authority.find(':') + 1)));
+  const full_listener dead(loop, {asio::ip::make_address("127.0.0.2"), port});
+  http_client_options o = direct();
+  o.connect_timeout = 50s;
+  o.keep_alive = false;
+  o.lookup = [](const std::string&) {
+    return lookup_result{{asio::ip::make_address("127.0.0.2"), asio::ip::make_address("127.0.0.1")}, {}};
+  };
+  http_client client(loop.get_executor(), o);
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(fetch(loop, client, "http://two.test:" + std::to_string(port) + "/").response);
+  const auto took = std::chrono::steady_clock::now() - start;
+  EXPECT_GE(took, 250ms) << "it gave the first address no time";
+  EXPECT_LT(took, 10s) << "it gave the dead address more than its share of " << 50 / 2 << " s";
+}
+
 TEST_F(HttpClientWallClock, LimitsTheTimeOfALookup) {
   std::promise<void> release;
   http_client_options o = direct();
@@ -521,29 +567,6 @@ TEST_F(HttpClientWallClock, LimitsTheTimeOfALookup) {
   loop.run();  // the lookup that still blocks keeps nobody
   release.set_value();
 }
-
-// A listener whose queue is full: connecting to it neither succeeds nor fails.
-class full_listener {
- public:
-  explicit full_listener(asio::io_context& loop) : acceptor_(loop) {
-    const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
-    acceptor_.open(any.protocol());
-    acceptor_.bind(any);
-    acceptor_.listen(0);
-    for (int i = 0; i < 4; ++i) {
-      fillers_.emplace_back(loop);
-      fillers_.back().async_connect(acceptor_.local_endpoint(), [](const boost::system::error_code&) {});
-    }
-    loop.poll();
-  }
-  std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/";
-  }
-
- private:
-  tcp::acceptor acceptor_;
-  std::vector<tcp::socket> fillers_;
-};
 
 TEST_F(HttpClientWallClock, LimitsTheTimeOfAConnect) {
   full_listener listener(loop);
