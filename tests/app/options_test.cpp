@@ -44,7 +44,7 @@ TEST(FetchOptions, HasTheDefaultsThatHelpShows) {
   EXPECT_EQ(o.concurrency, 50u);
   EXPECT_EQ(o.host_concurrency, 8u);
   EXPECT_EQ(o.max_attempts, 3u);
-  EXPECT_EQ(o.retry, parse_retry_on("408,425,429,500,502,503,504,connect,reset,timeout"));
+  EXPECT_EQ(o.retry, parse_retry_on("408,425,429,500,502,503,504,connect,reset,timeout,dns_temporary"));
   EXPECT_EQ(o.backoff.base_delay, 1s);
   EXPECT_EQ(o.backoff.max_delay, 60s);
   EXPECT_EQ(o.retry_after_max, 5min);
