@@ -21,7 +21,8 @@ void address_race::failed() {
   next_at_ = instant::min();
 }
 
-void answered_addresses::sort(const std::string& host, std::vector<boost::asio::ip::address>& addresses) const {
+void answered_addresses::sort(const std::string& host,
+                              std::vector<boost::asio::ip::address>& addresses) const {
   const auto known = by_host_.find(host);
   if (known == by_host_.end()) return;
   const auto place = std::ranges::find(addresses, known->second);

@@ -1,5 +1,5 @@
-// Which of a host's addresses is tried when (RFC 8305, "happy eyeballs"), and which first. Decisions only; the connector
-// has the clock and the sockets.
+// Which of a host's addresses is tried when (RFC 8305, "happy eyeballs"), and which first. Decisions only;
+// the connector has the clock and the sockets.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -13,14 +13,15 @@
 
 namespace dspu::app {
 
-// Attempts to connect to one address after the other: the next begins when one has failed, or when the newest has not
-// answered within `delay`. Those before it go on, and the first that stands wins.
+// Attempts to connect to one address after the other: the next begins when one has failed, or when the newest
+// has not answered within `delay`. Those before it go on, and the first that stands wins.
 class address_race {
  public:
   using instant = std::chrono::steady_clock::time_point;
 
   // RFC 8305, section 5, recommends 250 ms.
-  explicit address_race(std::size_t addresses, std::chrono::nanoseconds delay = std::chrono::milliseconds(250))
+  explicit address_race(std::size_t addresses,
+                        std::chrono::nanoseconds delay = std::chrono::milliseconds(250))
       : addresses_(addresses), delay_(delay) {}
 
   // The address to try now, by its place in the list, if there is one; ask again until there is none.
@@ -40,7 +41,8 @@ class address_race {
   instant next_at_ = instant::min();
 };
 
-// Remembers which address of a host answered, so that a dead one in front costs time once and not for every connection.
+// Remembers which address of a host answered, so that a dead one in front costs time once and not for every
+// connection.
 class answered_addresses {
  public:
   // Moves the one that answered last to the front.

@@ -20,6 +20,7 @@ kept_body::kept_body(place where, std::optional<std::uint64_t> inline_limit)
 void kept_body::begin(const http_response& head) {
   discard();
   content_encoding_ = head.content_encoding;
+  status_ = head.status;
   if (inline_limit_) text_.emplace();
   if (where_.base < 0) return;
   std::string shown = where_.shown_base;

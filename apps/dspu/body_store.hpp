@@ -58,6 +58,7 @@ class kept_body final : public body_sink {
   // The attempt failed midway: there is no body.
   void discard();
 
+  unsigned status() const { return status_; }  // of the response that has begun; 0 if none has
   std::uint64_t bytes() const { return bytes_; }
   const std::string& content_encoding() const { return content_encoding_; }  // what it is still encoded with
   const std::string& file() const { return finished_file_; }  // empty until finish()
@@ -73,6 +74,7 @@ class kept_body final : public body_sink {
   std::optional<std::string> text_;
   bool omitted_ = false;
   std::uint64_t bytes_ = 0;
+  unsigned status_ = 0;
   std::string content_encoding_;
 };
 

@@ -9,10 +9,14 @@ namespace dspu::app {
 
 namespace {
 
-constexpr std::array<transport_failure, 8> retryable_failures{
-    transport_failure::connect, transport_failure::reset,         transport_failure::timeout,
-    transport_failure::dns,     transport_failure::dns_temporary, transport_failure::tls,
-    transport_failure::protocol, transport_failure::proxy};
+// The kinds that --retry-on knows.
+// clang-format off
+constexpr std::array retryable_failures{
+    transport_failure::connect, transport_failure::reset,
+    transport_failure::timeout, transport_failure::connect_timeout, transport_failure::first_byte_timeout, transport_failure::stalled,
+    transport_failure::dns, transport_failure::dns_temporary,
+    transport_failure::tls, transport_failure::protocol, transport_failure::proxy};
+// clang-format on
 
 std::size_t bit(transport_failure failure) { return static_cast<std::size_t>(failure); }
 
@@ -21,6 +25,9 @@ void add_entry(retry_rules& rules, std::string_view entry) {
     if (to_string(failure) == entry) {
       rules.failures.set(bit(failure));
       if (failure == transport_failure::dns) rules.failures.set(bit(transport_failure::dns_temporary));
+      if (failure == transport_failure::timeout)
+        for (const transport_failure any : retryable_failures)
+          if (is_timeout(any)) rules.failures.set(bit(any));
       return;
     }
   }
@@ -30,8 +37,8 @@ void add_entry(retry_rules& rules, std::string_view entry) {
   if (!whole || status < 400 || status > 599) {
     throw std::invalid_argument(
         "'" + std::string(entry) +
-        "' is neither a status from 400 to 599 nor one of connect, reset, timeout, "
-        "dns_temporary, dns, tls, protocol, proxy (or none, alone)");
+        "' is neither a status from 400 to 599 nor one of connect, reset, timeout, connect_timeout, "
+        "first_byte_timeout, stalled, dns_temporary, dns, tls, protocol, proxy (or none, alone)");
   }
   rules.statuses.set(status);
 }
@@ -77,8 +84,7 @@ core::verdict origin_verdict(const attempt_result& result, bool has_retry_after)
 }
 
 load_sign load_sign_of(const attempt_result& result) {
-  if (result.failure)
-    return *result.failure == transport_failure::timeout ? load_sign::dropped : load_sign::none;
+  if (result.failure) return is_timeout(*result.failure) ? load_sign::dropped : load_sign::none;
   switch (result.response.status) {
     case 429:
     case 503:
@@ -103,6 +109,12 @@ outcome final_outcome(const attempt_result& result) {
       return outcome::tls;
     case transport_failure::timeout:
       return outcome::timeout;
+    case transport_failure::connect_timeout:
+      return outcome::connect_timeout;
+    case transport_failure::first_byte_timeout:
+      return outcome::first_byte_timeout;
+    case transport_failure::stalled:
+      return outcome::stalled;
     case transport_failure::connect:
       return outcome::connect;
     case transport_failure::proxy:

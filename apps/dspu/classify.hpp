@@ -42,7 +42,8 @@ struct retry_rules {
 inline constexpr std::string_view default_retry_on =
     "408,425,429,500,502,503,504,connect,reset,timeout,dns_temporary";
 
-// A list of statuses (400 to 599) and of connect, proxy, reset, timeout, dns (every failure to look a name up),
+// A list of statuses (400 to 599) and of connect, proxy, reset, timeout (every kind: also connect_timeout,
+// first_byte_timeout and stalled), dns (every failure to look a name up),
 // dns_temporary (where it may be found another time), tls, protocol; "none" for nothing.
 // Throws: std::invalid_argument.
 retry_rules parse_retry_on(std::string_view text);

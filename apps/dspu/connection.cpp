@@ -1,6 +1,7 @@
 #include "dspu/connection.hpp"
 
 #include "dspu/body_pipe.hpp"
+#include "dspu/config/values.hpp"
 #include "dspu/net_errors.hpp"
 #include "dspu/response_parser.hpp"
 
@@ -38,22 +39,25 @@ connection::connection(const asio::any_io_executor& executor, std::string who)
     : stream_(executor), who_(std::move(who)) {}
 
 asio::awaitable<http_response> connection::exchange(const outgoing_request& request, body_sink& sink,
-                                                    std::uint64_t max_body) {
+                                                    exchange_terms terms) {
   const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   reusable_ = closed_unanswered_ = answered_ = false;
   written_ = 0;
   reception answer{.request = request,
                    .parser = response_parser({.body = request.answer_has_body}),
-                   .pipe = body_pipe(sink, decoder_, max_body, who_)};
+                   .pipe = body_pipe(sink, decoder_, terms.max_body, who_)};
+  watched_exchange watched(terms.watch, stream_, terms.limits, terms.answer_by);
   answer.response.reused_connection = std::exchange(used_, true);
   try {
     error_code write_error;
     asio::const_buffer head = asio::buffer(request.head), body = asio::buffer(request.body);
     written_ = stream_.write_now(head, body, write_error);
-    if (!write_error && head.size() + body.size() > 0) {
-      written_ += co_await stream_.write(head, body, write_error);
+    while (!write_error && head.size() + body.size() > 0) {
+      written_ += co_await stream_.write_some(head, body, write_error);
       throw_if_cancelled(cancel);
+      watched.wrote();
     }
+    watched.sent();
     // A server that refuses a large body answers and closes before it has read all: its answer may be here
     // although the write failed. Without one, the read fails at once for the reason that the write did.
     while (!answer.over) {
@@ -62,15 +66,40 @@ asio::awaitable<http_response> connection::exchange(const outgoing_request& requ
       const std::size_t room = answer.parser.has_head() ? body_read_size : head_read_size;
       const std::size_t read = co_await stream_.read_some(buffer_.prepare(room), ec);
       if (ec) throw_if_cancelled(cancel);
+      if (ec && watched.fault()) give_up(answer, *watched.fault(), terms);
       take(answer, read, ec);
+      watched.read(read, answer.parser.has_head());
     }
     kept_ = answer.response.reused_connection || answer.parser.says_keep_alive();
-    reusable_ = answer.parser.keeps_alive() && buffer_.size() == 0 && !write_error && !request.close_after;
+    reusable_ = !watched.fault() && answer.parser.keeps_alive() && buffer_.size() == 0 && !write_error &&
+                !request.close_after;
   } catch (transport_error& error) {
     error.set_progress({.sent = wrote_anything(), .status = answer.status(), .bytes = answer.pipe.bytes()});
     throw;
   }
   co_return std::move(answer.response);
+}
+
+void connection::give_up(const reception& answer, transfer_pace::fault why,
+                         const exchange_terms& terms) const {
+  const transfer_limits& limits = terms.limits;
+  const std::string stall = config::format_duration(limits.stall) + " (--stall-timeout)";
+  switch (why) {
+    case transfer_pace::fault::first_byte:
+      if (watched_exchange::clock::now() >= terms.answer_by)
+        fail(transport_failure::first_byte_timeout, who_, "no answer before the deadline of the request");
+      fail(transport_failure::first_byte_timeout, who_,
+           "no answer within " + config::format_duration(limits.first_byte) + " (--first-byte-timeout)");
+    case transfer_pace::fault::stall:
+      fail(transport_failure::stalled, who_,
+           answer.parser.has_head() ? "no byte of the body came for " + stall
+                                    : "nothing of the request went out for " + stall);
+    case transfer_pace::fault::slow:
+      fail(transport_failure::stalled, who_,
+           "less than " + std::to_string(limits.bytes_per_second) + " bytes a second came over " +
+               config::format_duration(limits.measured_over) + " (--min-speed)");
+  }
+  fail(transport_failure::timeout, who_, "it took too long");
 }
 
 void connection::take(reception& answer, std::size_t read, const error_code& ec) {
@@ -104,9 +133,9 @@ void connection::feed(reception& answer) {
     answer.response.headers = parser.take_headers();
     if (parser.status() == 101)
       fail(transport_failure::protocol, who_, "the server switched to another protocol (status 101)");
-    answer.pipe.begin(answer.response, {.body = parser.has_body(),
-                                        .length = parser.body_length(),
-                                        .inflate = answer.request.inflate});
+    answer.pipe.begin(
+        answer.response,
+        {.body = parser.has_body(), .length = parser.body_length(), .inflate = answer.request.inflate});
   }
   answer.response.body_bytes = answer.pipe.bytes();
   buffer_.consume(received.size() - rest.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dspu/content_decoder.hpp"
+#include "dspu/exchange_watch.hpp"
 #include "dspu/outgoing_request.hpp"
 #include "dspu/transport.hpp"
 #include "dspu/wire_stream.hpp"
@@ -10,9 +11,19 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace dspu::app {
+
+// What an exchange may take.
+struct exchange_terms {
+  std::uint64_t max_body = std::numeric_limits<std::uint64_t>::max();
+  transfer_limits limits{};
+  // When the header of the answer must be there.
+  watched_exchange::clock::time_point answer_by = watched_exchange::clock::time_point::max();
+  const exchange_watch* watch = nullptr;  // enforces the limits; without it there are none
+};
 
 // Thread-safety: none. Destroying it closes it.
 class connection {
@@ -27,7 +38,7 @@ class connection {
   // Throws: transport_error. On cancel: system_error(operation_aborted). After either, destroy the
   // connection.
   boost::asio::awaitable<http_response> exchange(const outgoing_request& request, body_sink& sink,
-                                                 std::uint64_t max_body);
+                                                 exchange_terms terms);
 
   // About the last exchange. Whether another may follow it here:
   bool reusable() const { return reusable_; }
@@ -40,6 +51,8 @@ class connection {
 
  private:
   struct reception;
+  [[noreturn]] void give_up(const reception& answer, transfer_pace::fault why,
+                            const exchange_terms& terms) const;
   void take(reception& answer, std::size_t read, const boost::system::error_code& ec);
   void feed(reception& answer);
   void end_of_stream(reception& answer, const boost::system::error_code& why);

@@ -17,10 +17,11 @@ namespace dspu::app {
 // makes room when there are too many. Thread-safety: none. Holds no work: an event loop may end while
 // connections idle. What holds them is kept for the next, so that none is made where as many come as go.
 //
-// A server may close an idle connection in the moment in which a request is sent on it, and then nobody knows whether it
-// was carried out. So a request that cannot be repeated gets one only from a server that is known to keep connections: it
-// says so (Connection: keep-alive), or one has carried a second exchange, or has been idle and open for half a second; and
-// no longer once one was closed within a second. Nor is it given one that has been idle for a second or more.
+// A server may close an idle connection in the moment in which a request is sent on it, and then nobody knows
+// whether it was carried out. So a request that cannot be repeated gets one only from a server that is known
+// to keep connections: it says so (Connection: keep-alive), or one has carried a second exchange, or has been
+// idle and open for half a second; and no longer once one was closed within a second. Nor is it given one
+// that has been idle for a second or more.
 class connection_pool {
  public:
   using clock = std::chrono::steady_clock;
@@ -33,11 +34,11 @@ class connection_pool {
   explicit connection_pool(const limits& l) : limits_(l) {}
 
   struct taken {
-    std::unique_ptr<connection> stream;    // null: there is none
+    std::unique_ptr<connection> stream;  // null: there is none
     std::chrono::nanoseconds idled{};
   };
-  // A connection that is still good as far as one can see. `repeatable`: a request that finds it closed can be
-  // sent again; then one that was in use just now is not looked at, which is a system call.
+  // A connection that is still good as far as one can see. `repeatable`: a request that finds it closed can
+  // be sent again; then one that was in use just now is not looked at, which is a system call.
   taken take(const std::string& key, bool repeatable, clock::time_point now);
   // `kept`: the server has shown, or said, that it keeps connections.
   void give_back(const std::string& key, std::unique_ptr<connection> c, bool kept, clock::time_point now);

@@ -1,5 +1,6 @@
 #include "dspu/connector.hpp"
 
+#include "dspu/config/values.hpp"
 #include "dspu/net_errors.hpp"
 #include "dspu/proxy_tunnel.hpp"
 #include "dspu/tcp_connect.hpp"
@@ -8,7 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <sstream>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,12 +19,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
-
-std::string seconds_text(std::chrono::nanoseconds duration) {
-  std::ostringstream text;
-  text << std::chrono::duration<double>(duration).count() << " s";
-  return text.str();
-}
 
 // "for ever" must not overflow the clock.
 watchdog::clock::time_point after(std::chrono::nanoseconds timeout) {
@@ -45,21 +40,22 @@ asio::ssl::context& connector::tls() {
 }
 
 void connector::timed_out(const connection& peer, const std::string& stage) const {
-  fail(transport_failure::timeout, peer.who(),
-       stage + " took longer than the connect timeout of " + seconds_text(options_.timeout));
+  fail(transport_failure::connect_timeout, peer.who(),
+       stage + " took longer than " + config::format_duration(options_.timeout) +
+           " (--connect-timeout), or than the request may take");
 }
 
-asio::awaitable<std::unique_ptr<connection>> connector::open(route way) {
+asio::awaitable<std::unique_ptr<connection>> connector::open(route way, clock::time_point answer_by) {
   try {
-    co_return co_await open_whole(std::move(way));
+    co_return co_await open_whole(std::move(way), answer_by);
   } catch (transport_error& error) {
     error.set_progress({.sent = false});
     throw;
   }
 }
 
-asio::awaitable<std::unique_ptr<connection>> connector::open_whole(route way) {
-  const auto until = after(options_.timeout);
+asio::awaitable<std::unique_ptr<connection>> connector::open_whole(route way, clock::time_point answer_by) {
+  const auto until = std::min(after(options_.timeout), answer_by);
   auto peer = std::make_unique<connection>(executor_, way.server.to_string());
   co_await connect(*peer, way, until);
   if (!way.encrypted()) co_return peer;
@@ -117,14 +113,14 @@ asio::awaitable<void> connector::handshake(connection& peer, watchdog& dog, cons
   const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   auto& session = peer.stream().start_tls(tls());
   if (!expect_host(session.native_handle(), way.server.host, options_.tls.insecure))
-    fail(transport_failure::tls, peer.who(), "OpenSSL cannot check certificates for \"" + way.server.host + "\"");
+    fail(transport_failure::tls, peer.who(),
+         "OpenSSL cannot check certificates for \"" + way.server.host + "\"");
   error_code ec;
   co_await session.async_handshake(asio::ssl::stream_base::client,
                                    asio::redirect_error(asio::use_awaitable, ec));
   throw_if_cancelled(cancel);
   if (dog.expired()) timed_out(peer, "the TLS handshake");
-  const bool trusted =
-      options_.tls.insecure || SSL_get_verify_result(session.native_handle()) == X509_V_OK;
+  const bool trusted = options_.tls.insecure || SSL_get_verify_result(session.native_handle()) == X509_V_OK;
   if (ec || !trusted) fail(transport_failure::tls, peer.who(), tls_failure_text(session.native_handle(), ec));
 }
 

@@ -22,6 +22,7 @@ namespace dspu::app {
 // Thread-safety: none; lives on the executor's one thread.
 class connector {
  public:
+  using clock = watchdog::clock;
   struct options {
     std::chrono::nanoseconds timeout;
     tls_options tls;
@@ -30,16 +31,17 @@ class connector {
   // Throws: std::invalid_argument if the certificates of options.tls cannot be read.
   connector(boost::asio::any_io_executor executor, options opts);
 
-  // Suspends: until the connection can carry a request.
-  // Throws: transport_error (dns, connect, tls, timeout; proxy, reset or protocol from the proxy); nothing of a
-  // request has been sent then.
-  // On cancel: system_error(operation_aborted) at once; nothing stays open.
-  boost::asio::awaitable<std::unique_ptr<connection>> open(route way);
+  // Suspends: until the connection can carry a request, or for the connect timeout, or until `answer_by`.
+  // Throws: transport_error (dns, connect, tls, connect_timeout; proxy, reset or protocol from the proxy);
+  // nothing of a request has been sent then. On cancel: system_error(operation_aborted) at once; nothing
+  // stays open.
+  boost::asio::awaitable<std::unique_ptr<connection>> open(
+      route way, clock::time_point answer_by = clock::time_point::max());
 
  private:
-  using deadline = watchdog::clock::time_point;
+  using deadline = clock::time_point;
 
-  boost::asio::awaitable<std::unique_ptr<connection>> open_whole(route way);
+  boost::asio::awaitable<std::unique_ptr<connection>> open_whole(route way, clock::time_point answer_by);
   boost::asio::awaitable<void> connect(connection& peer, const route& way, deadline until);
   boost::asio::awaitable<void> open_tunnel(connection& peer, watchdog& dog, const route& way);
   boost::asio::awaitable<void> handshake(connection& peer, watchdog& dog, const route& way);

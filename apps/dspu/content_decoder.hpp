@@ -27,8 +27,8 @@ std::string coding_list(const std::vector<std::string_view>& codings);
 
 class content_decoder {
  public:
-  // Begins a new body, of which `codings` have been applied; the memory of the one before is used again. Leaves in
-  // `codings` those that are not undone, because they, or one applied after them, are unknown.
+  // Begins a new body, of which `codings` have been applied; the memory of the one before is used again.
+  // Leaves in `codings` those that are not undone, because they, or one applied after them, are unknown.
   // Throws: inflate_error if there are more layers than anybody needs.
   void reset(std::vector<std::string_view>& codings);
 
@@ -38,7 +38,8 @@ class content_decoder {
   // Requires: is_active(). Throws: inflate_error, and what `out` throws.
   void write(std::string_view bytes, std::uint64_t limit, const inflater::receiver& out);
 
-  // The body has ended. `may_be_empty`: a body of no bytes at all is whole. Throws: inflate_error if it is not.
+  // The body has ended. `may_be_empty`: a body of no bytes at all is whole. Throws: inflate_error if it is
+  // not.
   void finish(bool may_be_empty);
 
  private:

@@ -54,6 +54,9 @@ std::string_view word_for(outcome how) {
     case outcome::cancelled:
       return "cancelled";
     case outcome::timeout:
+    case outcome::connect_timeout:
+    case outcome::first_byte_timeout:
+    case outcome::stalled:
     case outcome::deadline:
       return "timed_out";
     case outcome::circuit_open:

@@ -27,7 +27,6 @@
 #include <memory>
 #include <optional>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace dspu::app {
@@ -88,7 +87,8 @@ class basic_engine {
     explicit flight(dspu::app::attempt first) : attempt(std::move(first)) {}
 
     dspu::app::attempt attempt;
-    std::variant<std::monostate, plain_way, hedged_way> way;
+    std::optional<hedged_way> way;
+    exchange_progress cut_at{};  // how far it had come, if the time was over
     std::optional<watched_attempt> told;
     boost::asio::cancellation_signal cancel;
     int out = 0;  // exchanges
@@ -144,7 +144,7 @@ class basic_engine {
   transport& wire_;
   flow_observer& told_;
   request_flow flow_;
-  const aio::basic_timeout<Clock> limit_;  // of attempts, unless their deadline is closer
+  const aio::basic_timeout<Clock> limit_;  // of attempts
   const plain_way usual_way_;              // under that limit
   timer wake_;                             // the loop of run() waits for it
   timer room_;                             // the feeder waits for it

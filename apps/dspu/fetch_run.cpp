@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace dspu::app {
@@ -21,6 +22,7 @@ using std::chrono::nanoseconds;
 constexpr std::uint64_t problems_shown = 10;
 constexpr std::size_t most_queued = 256 * 1024;  // of results, in bytes, before the run waits for their reader
 constexpr std::chrono::hours longest_grace{24 * 365};  // that a time point can hold
+constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
 http_client_options client_options(const fetch_options& options, std::size_t connections) {
   http_client_options client;
@@ -29,7 +31,12 @@ http_client_options client_options(const fetch_options& options, std::size_t con
   client.cacert = options.cacert;
   client.proxy = options.proxy;
   client.keep_alive = options.keep_alive;
-  client.max_body = options.max_body;
+  client.max_body = options.max_body.value_or(options.save.empty() ? default_max_body : no_limit);
+  client.limits = {.first_byte = options.first_byte_timeout, .stall = options.stall_timeout};
+  if (options.min_speed) {
+    client.limits.bytes_per_second = options.min_speed->bytes_per_second;
+    client.limits.measured_over = options.min_speed->over;
+  }
   client.max_connections = connections;
   client.max_idle_per_origin = static_cast<std::size_t>(most_per_origin(options));
   return client;

@@ -51,14 +51,22 @@ struct http_client::parts {
                           .lookup = options.lookup}),
         pool({.per_key = options.max_idle_per_origin,
               .total = options.max_idle,
-              .lifetime = options.idle_lifetime}) {}
+              .lifetime = options.idle_lifetime}),
+        watch(executor) {}
 
   http_client_options options;
   proxy_rules proxies;
   connector opener;
   connection_pool pool;
+  exchange_watch watch;
   std::size_t out = 0;  // exchanges, each of which has a connection or opens one
 
+  exchange_terms terms(std::chrono::nanoseconds answer_within) const {
+    exchange_terms made{.max_body = options.max_body, .limits = options.limits, .watch = &watch};
+    const auto now = watched_exchange::clock::now();
+    if (answer_within < made.answer_by - now) made.answer_by = now + answer_within;
+    return made;
+  }
   void make_room() {
     while (pool.size() > 0 && out + pool.size() > options.max_connections) pool.drop_oldest();
   }
@@ -69,11 +77,13 @@ http_client::http_client(asio::any_io_executor executor, http_client_options opt
 
 http_client::~http_client() = default;
 
-asio::awaitable<http_response> http_client::exchange(const http_request& request, body_sink& sink) {
+asio::awaitable<http_response> http_client::exchange(const http_request& request, body_sink& sink,
+                                                     std::chrono::nanoseconds answer_within) {
   const outgoing_request out =
       compose(request, parts_->proxies,
               {.user_agent = parts_->options.user_agent, .keep_alive = parts_->options.keep_alive});
   const std::string key = out.way.key();
+  const exchange_terms terms = parts_->terms(answer_within);
   http_response response;
 
   const count_while_here counted(parts_->out);
@@ -81,7 +91,7 @@ asio::awaitable<http_response> http_client::exchange(const http_request& request
   std::unique_ptr<connection> peer = std::move(used.stream);
   if (peer) {
     try {
-      response = co_await peer->exchange(out, sink, parts_->options.max_body);
+      response = co_await peer->exchange(out, sink, terms);
     } catch (const transport_error& error) {
       if (peer->closed_unanswered()) parts_->pool.was_closed(key, used.idled);
       if (!may_send_again(*peer, out, error)) throw;
@@ -90,8 +100,8 @@ asio::awaitable<http_response> http_client::exchange(const http_request& request
   }
   if (!peer) {
     parts_->make_room();
-    peer = co_await parts_->opener.open(out.way);
-    response = co_await peer->exchange(out, sink, parts_->options.max_body);
+    peer = co_await parts_->opener.open(out.way, terms.answer_by);
+    response = co_await peer->exchange(out, sink, terms);
   }
   if (peer->reusable()) {
     const bool kept = peer->is_kept();

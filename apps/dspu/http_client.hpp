@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dspu/name_resolver.hpp"
+#include "dspu/transfer_pace.hpp"
 #include "dspu/transport.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -27,6 +28,8 @@ namespace dspu::app {
 struct http_client_options {
   // Name lookup, TCP, the proxy's tunnel and the TLS handshake together. More than 0.
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
+  // Of an exchange on the connection; by default none.
+  transfer_limits limits{};
   // Accept any certificate for any host.
   bool insecure = false;
   // PEM file of the certificates to trust instead of the system's; empty: the system's.
@@ -66,7 +69,9 @@ class http_client final : public transport {
   http_client(boost::asio::any_io_executor executor, http_client_options options);
   ~http_client() override;
 
-  boost::asio::awaitable<http_response> exchange(const http_request& request, body_sink& sink) override;
+  boost::asio::awaitable<http_response> exchange(
+      const http_request& request, body_sink& sink,
+      std::chrono::nanoseconds answer_within = std::chrono::nanoseconds::max()) override;
 
   // Closes the idle connections; exchanges that run are not touched.
   void close();

@@ -1,5 +1,5 @@
-// Header fields (RFC 9110, section 5), and what HTTP/1.1 allows in a request: input is checked against it when it
-// is read, and once more before anything is sent.
+// Header fields (RFC 9110, section 5), and what HTTP/1.1 allows in a request: input is checked against it
+// when it is read, and once more before anything is sent.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@ namespace dspu::app {
 // `text` without blanks and tabs around it.
 std::string_view trimmed(std::string_view text);
 
-// Calls function(std::string_view) for what stands between the commas of a header's value, trimmed; it may be empty.
+// Calls function(std::string_view) for what stands between the commas of a header's value, trimmed; it may be
+// empty.
 template <class Function>
 void for_each_element(std::string_view list, Function function) {
   while (true) {

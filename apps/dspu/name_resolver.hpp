@@ -21,7 +21,7 @@ namespace dspu::app {
 struct lookup_result {
   std::vector<boost::asio::ip::address> addresses;  // in the order to try; empty on failure
   std::string error;                                // why, in the system's words
-  bool temporary = false;                           // the failure says nothing of the name: another time it may be found
+  bool temporary = false;  // the failure says nothing of the name: another time it may be found
 };
 
 // The system's getaddrinfo(); blocks.

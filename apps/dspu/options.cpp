@@ -232,9 +232,10 @@ void add_retry_options(CLI::App& app, fetch_options& o) {
                     "full")
       ->type_name("KIND")
       ->group(group);
-  add_parsed_option(app, "--retry-on", o.retry, parse_retry_on,
-                    "Statuses, and connect, reset, timeout, dns_temporary, dns, tls, protocol, proxy; or none",
-                    std::string(default_retry_on))
+  add_parsed_option(
+      app, "--retry-on", o.retry, parse_retry_on,
+      "Statuses, and connect, reset, timeout, dns_temporary, dns, tls, protocol, proxy; or none",
+      std::string(default_retry_on))
       ->type_name("LIST")
       ->group(group);
   app.add_flag("--retry-unsafe", o.retry_unsafe, "Retry POST and the like too, which may then be done twice")
@@ -282,12 +283,24 @@ void add_time_options(CLI::App& app, fetch_options& o) {
                     "For a connection to stand", "5s")
       ->type_name("TIME")
       ->group(group);
-  add_parsed_option(app, "--timeout", o.timeout, parse_positive_duration, "For an attempt", "30s")
+  add_parsed_option(app, "--first-byte-timeout", o.first_byte_timeout, parse_duration_or_none,
+                    "From when a request is sent until its answer begins; or none", "30s")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--stall-timeout", o.stall_timeout, parse_duration_or_none,
+                    "Without a byte of a body, or of a request that goes out; or none", "30s")
+      ->type_name("TIME")
+      ->group(group);
+  add_parsed_option(app, "--min-speed", o.min_speed, parse_min_speed,
+                    "Bytes a second of a body, on average over 30s, or as 10k,1m")
+      ->type_name("SIZE")
+      ->group(group);
+  add_parsed_option(app, "--timeout", o.timeout, parse_duration_or_none,
+                    "For an attempt in all, body and all; or none", "none")
       ->type_name("TIME")
       ->group(group);
   add_parsed_option(app, "--deadline", o.deadline, parse_duration_or_none,
-                    "For a request, from its first attempt, or while parked behind an open breaker; or none",
-                    "5m")
+                    "For an answer to begin, from the first attempt, or while parked; or none", "5m")
       ->type_name("TIME")
       ->group(group);
   add_parsed_option(app, "--max-time", o.max_time, parse_duration_or_none, "For the run; or none", "none")
@@ -315,7 +328,7 @@ void add_network_options(CLI::App& app, fetch_options& o) {
       ->type_name("NAMES")
       ->group(group);
   add_parsed_option(app, "--max-body", o.max_body, parse_size_or_none,
-                    "Longest body, after inflation; or none", "1GiB")
+                    "Longest body, after inflation; or none", "1GiB; none with --save")
       ->type_name("SIZE")
       ->group(group);
   app.add_flag_callback(

@@ -68,7 +68,10 @@ struct fetch_options {
   core::breaker_options breaker{.timeout = std::chrono::seconds(30)};
   // time
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
-  std::chrono::nanoseconds timeout = std::chrono::seconds(30);
+  std::chrono::nanoseconds first_byte_timeout = std::chrono::seconds(30);
+  std::chrono::nanoseconds stall_timeout = std::chrono::seconds(30);
+  std::optional<speed_limit> min_speed;
+  std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max();
   std::chrono::nanoseconds deadline = std::chrono::minutes(5);
   std::chrono::nanoseconds max_time = std::chrono::nanoseconds::max();
   std::chrono::nanoseconds grace = std::chrono::seconds(10);
@@ -76,11 +79,13 @@ struct fetch_options {
   std::string cacert;
   bool insecure = false;
   std::uint64_t max_redirects = 10;
-  std::uint64_t max_body = std::uint64_t{1} << 30;
-  std::vector<std::string> origin_only;  // names of headers
+  std::optional<std::uint64_t> max_body;  // not set: default_max_body, or with --save none
+  std::vector<std::string> origin_only;   // names of headers
   std::optional<std::string> proxy;
   bool keep_alive = true;
 };
+
+inline constexpr std::uint64_t default_max_body = std::uint64_t{1} << 30;
 
 // The options, in groups, bound to `options`, which must live as long as `app`.
 void add_fetch_options(CLI::App& app, fetch_options& options);

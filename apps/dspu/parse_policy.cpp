@@ -153,6 +153,23 @@ auto read_or_refuse(std::string_view text, std::string_view form, Read read) {
 
 }  // namespace
 
+speed_limit parse_min_speed(std::string_view text) {
+  const std::size_t comma = text.find(',');
+  speed_limit made;
+  try {
+    made.bytes_per_second = parse_size(text.substr(0, comma));
+    if (comma != text.npos) made.over = parse_duration(text.substr(comma + 1));
+  } catch (const std::invalid_argument&) {
+    made = {};
+  }
+  if (made.bytes_per_second == 0 || made.over < std::chrono::seconds(1)) {
+    throw std::invalid_argument(
+        "'" + std::string(text) +
+        "' is not bytes a second, more than 0, and a time of at least 1s, such as 10k or 1k,1m");
+  }
+  return made;
+}
+
 core::retry_budget_options parse_retry_budget(std::string_view text) {
   return read_or_refuse(text, budget_form, read_retry_budget);
 }

@@ -17,7 +17,7 @@ asio::awaitable<tunnel_answer> request_tunnel(wire_stream& stream, std::string t
   request += "\r\n";
 
   tunnel_answer answer;
-  co_await stream.write(asio::buffer(request), asio::const_buffer(), answer.error);
+  co_await stream.write(asio::buffer(request), answer.error);
   if (answer.error) co_return answer;
 
   response_parser parser({.body = false});  // neither a refusal's page nor the tunnel's bytes are ours to read

@@ -76,6 +76,11 @@ void write_body(json_writer& json, const result_record& record) {
 
 }  // namespace
 
+bool is_timeout(outcome value) {
+  return value == outcome::timeout || value == outcome::connect_timeout ||
+         value == outcome::first_byte_timeout || value == outcome::stalled;
+}
+
 std::string_view to_string(outcome value) {
   switch (value) {
     case outcome::ok:
@@ -84,6 +89,12 @@ std::string_view to_string(outcome value) {
       return "http_error";
     case outcome::timeout:
       return "timeout";
+    case outcome::connect_timeout:
+      return "connect_timeout";
+    case outcome::first_byte_timeout:
+      return "first_byte_timeout";
+    case outcome::stalled:
+      return "stalled";
     case outcome::connect:
       return "connect";
     case outcome::proxy:

@@ -13,12 +13,15 @@ namespace dspu::app {
 enum class outcome {
   ok,
   http_error,  // an answer, and not the one that was hoped for; also a chain of redirects that is too long
-  timeout,
-  connect,         // refused or unreachable
-  proxy,           // the proxy cannot be used, or refuses
-  reset,           // the connection ended before the answer did
-  protocol,        // what came is not HTTP, or cannot be read safely
-  body_too_large,  // larger than --max-body
+  timeout,     // the attempt took too long in all
+  connect_timeout,     // the connection did not stand in time
+  first_byte_timeout,  // the answer did not begin in time
+  stalled,             // nothing went out or came in for too long, or too little
+  connect,             // refused or unreachable
+  proxy,               // the proxy cannot be used, or refuses
+  reset,               // the connection ended before the answer did
+  protocol,            // what came is not HTTP, or cannot be read safely
+  body_too_large,      // larger than --max-body
   tls,
   dns,
   circuit_open,          // its deadline passed while the origin's breaker was open
@@ -28,9 +31,11 @@ enum class outcome {
   invalid_input,  // no request at all
 };
 
-inline constexpr std::size_t outcome_count = 15;
+inline constexpr std::size_t outcome_count = 18;
 
 std::string_view to_string(outcome value);
+// Whether a limit of time for an attempt ended it.
+bool is_timeout(outcome value);
 
 // What kept an attempt waiting.
 enum class wait_reason {

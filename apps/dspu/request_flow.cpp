@@ -80,8 +80,9 @@ std::optional<attempt> request_flow::next(core::instant now) {
   record.why = dispatched->why;
   sent.attempts.push_back(std::move(record));
   feed_.waited(scheduler_.origin_of(dispatched->permit), sent, dispatched->wait, dispatched->why, now);
-  const core::duration limit = std::min(options_.timeout, sent.deadline - now);
-  return attempt{std::move(dispatched->job), dispatched->permit, now, limit};
+  const core::duration answer_within =
+      sent.deadline == core::instant::max() ? core::duration::max() : sent.deadline - now;
+  return attempt{std::move(dispatched->job), dispatched->permit, now, answer_within};
 }
 
 std::unique_ptr<kept_body> request_flow::open_body(const attempt& a, std::int64_t hedge) const {
@@ -185,9 +186,9 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
   };
   if (!decision.again) {
     const bool too_long = decision.reason == core::retry_reason::retry_after_too_long;
-    const outcome why = too_long                              ? outcome::retry_after_too_long
-                        : how == outcome::timeout && !in_time ? outcome::deadline
-                                                              : how;
+    const outcome why = too_long                      ? outcome::retry_after_too_long
+                        : is_timeout(how) && !in_time ? outcome::deadline
+                                                      : how;
     if (retryable) feed_.gave_up(*a.job, core::name_of(decision.reason), now);
     end(why, describe(why, *a.job));
     return;

@@ -26,7 +26,7 @@ struct flow_options {
   scheduler_options scheduling{};
   retry_rules retry = parse_retry_on(default_retry_on);
   core::retry_plan plan{3, core::backoff_options{}, std::chrono::minutes(5)};
-  core::duration timeout = std::chrono::seconds(30);  // of an attempt
+  core::duration timeout = std::chrono::seconds(30);  // of an attempt in all; duration::max(): none
   std::optional<core::hedge_options> hedge = std::nullopt;
   unsigned max_redirects = 10;
   std::vector<std::string> origin_only{};  // headers that no redirect takes to another origin
@@ -45,7 +45,7 @@ struct attempt {
   job_ptr job;
   dspu::app::permit permit;
   core::instant started{};
-  core::duration limit{};             // how long it may take
+  core::duration answer_within{};     // until the request's deadline
   std::unique_ptr<kept_body> body{};  // of the answer, once there is one
   std::int64_t answered_by = 0;       // which exchange: 0 is the attempt itself, others are hedges
 };

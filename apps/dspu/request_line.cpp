@@ -55,7 +55,8 @@ void check_header(std::string_view name, std::string_view value) {
     if (same_name(name, ours)) refuse("header " + shown + " is set by dspu itself");
   }
   if (same_name(name, "Connection") && !same_name(value, "close"))
-    refuse("header " + shown + " is set by dspu itself; it may only be close, as --no-keep-alive says it for all");
+    refuse("header " + shown +
+           " is set by dspu itself; it may only be close, as --no-keep-alive says it for all");
 }
 
 std::string_view as_text(const json::value& value, std::string_view key) {

@@ -146,7 +146,7 @@ asio::awaitable<bool> serve_sender::send_endless_body() {
 
 asio::awaitable<bool> serve_sender::write(std::string_view bytes) {
   error_code ec;
-  co_await stream_.write(asio::buffer(bytes), asio::const_buffer(), ec);
+  co_await stream_.write(asio::buffer(bytes), ec);
   co_return !ec;
 }
 

@@ -31,8 +31,8 @@ class dial : public std::enable_shared_from_this<dial> {
     error_code ec;
     socket.open(there.protocol(), ec);
     if (ec) return fail(ec);
-    socket.async_connect(there,
-                         [self = shared_from_this(), which](const error_code& error) { self->end(which, error); });
+    socket.async_connect(
+        there, [self = shared_from_this(), which](const error_code& error) { self->end(which, error); });
   }
   tcp::socket take(std::size_t which) { return *std::move(sockets_[which]); }
   void close() { sockets_.clear(); }
@@ -73,7 +73,8 @@ class closed_at_end {
 }  // namespace
 
 asio::awaitable<tcp_connect_result> connect_to_any(asio::any_io_executor executor,
-                                                   std::vector<asio::ip::address> addresses, std::uint16_t port,
+                                                   std::vector<asio::ip::address> addresses,
+                                                   std::uint16_t port,
                                                    std::chrono::steady_clock::time_point until) {
   const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
   const auto out = std::make_shared<dial>(executor, addresses.size());

@@ -18,7 +18,7 @@ namespace dspu::app {
 struct tcp_connect_result {
   std::optional<boost::asio::ip::tcp::socket> socket;  // connected
   std::size_t which = 0;                               // of the addresses
-  boost::system::error_code error;                     // else: of the last that failed, or timed_out at the deadline
+  boost::system::error_code error;  // else: of the last that failed, or timed_out at the deadline
 };
 
 // Suspends: until one stands, all have failed, or `until`. Requires: there are addresses.

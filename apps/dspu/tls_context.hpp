@@ -14,8 +14,8 @@ struct tls_options {
 };
 
 // TLS 1.2 and later, HTTP/1.1 by ALPN.
-// Throws: std::invalid_argument naming the file if `cacert` cannot be read; std::runtime_error if OpenSSL takes none of
-// this.
+// Throws: std::invalid_argument naming the file if `cacert` cannot be read; std::runtime_error if OpenSSL
+// takes none of this.
 boost::asio::ssl::context make_client_tls(const tls_options& options);
 
 // Makes one session name `host` (SNI; not for an address) and, unless insecure, insist on a certificate for

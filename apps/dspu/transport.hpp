@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,16 +44,21 @@ enum class transport_failure {
   connect,        // no TCP connection to the origin, or none through its proxy
   proxy,          // the proxy cannot be used, or refuses what it is asked for
   tls,
-  reset,  // the connection ended before the answer did
-  timeout,
-  protocol,  // what came is not HTTP, or cannot be read safely
+  reset,               // the connection ended before the answer did
+  timeout,             // the attempt took too long in all
+  connect_timeout,     // the connection did not stand in time
+  first_byte_timeout,  // the answer did not begin in time
+  stalled,             // nothing went out or came in for too long, or too little
+  protocol,            // what came is not HTTP, or cannot be read safely
   body_too_large,
   sink,
   unsendable,  // the request has what HTTP does not allow: nothing was sent
 };
-inline constexpr std::size_t transport_failure_count = 11;
+inline constexpr std::size_t transport_failure_count = 14;
 
 std::string_view to_string(transport_failure kind);
+// Whether a limit of time ended it.
+bool is_timeout(transport_failure kind);
 
 // How far an exchange had come when it failed.
 struct exchange_progress {
@@ -87,9 +93,12 @@ class body_sink {
 class transport {
  public:
   virtual ~transport() = default;
-  // Performs one exchange with the origin of `request.url`; follows no redirect.
+  // Performs one exchange with the origin of `request.url`; follows no redirect. Its answer must begin within
+  // `answer_within`: else it ends in first_byte_timeout.
   // Throws: transport_error. On cancel: system_error(operation_aborted), the connection is closed.
-  virtual boost::asio::awaitable<http_response> exchange(const http_request& request, body_sink& sink) = 0;
+  virtual boost::asio::awaitable<http_response> exchange(
+      const http_request& request, body_sink& sink,
+      std::chrono::nanoseconds answer_within = std::chrono::nanoseconds::max()) = 0;
 };
 
 }  // namespace dspu::app

@@ -2,7 +2,6 @@
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include <sys/socket.h>
 
@@ -14,6 +13,15 @@ namespace dspu::app {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+namespace {
+
+void take_written(asio::const_buffer& head, asio::const_buffer& body, std::size_t written) {
+  body += written - std::min(written, head.size());
+  head += written;
+}
+
+}  // namespace
 
 void wire_stream::tune() {
   error_code ignored;
@@ -33,25 +41,29 @@ std::size_t wire_stream::write_now(asio::const_buffer& head, asio::const_buffer&
   if (tls_) return 0;
   const std::size_t written = socket_.write_some(std::array{head, body}, ec);
   if (ec == asio::error::would_block || ec == asio::error::try_again) ec = {};
-  body += written - std::min(written, head.size());
-  head += written;
+  take_written(head, body, written);
   return written;
 }
 
-asio::awaitable<std::size_t> wire_stream::write(asio::const_buffer head, asio::const_buffer body,
-                                                error_code& ec) {
+asio::awaitable<std::size_t> wire_stream::write_some(asio::const_buffer& head, asio::const_buffer& body,
+                                                     error_code& ec) {
   ec = {};
+  std::size_t written = 0;
   if (tls_) {
-    std::size_t written =
-        co_await asio::async_write(*tls_, head, asio::redirect_error(asio::use_awaitable, ec));
-    if (!ec && body.size() > 0)
-      written += co_await asio::async_write(*tls_, body, asio::redirect_error(asio::use_awaitable, ec));
-    co_return written;
+    const asio::const_buffer next = head.size() > 0 ? head : body;
+    written = co_await tls_->async_write_some(next, asio::redirect_error(asio::use_awaitable, ec));
+  } else {
+    const std::array rest{head, body};
+    written = co_await socket_.async_write_some(rest, asio::redirect_error(asio::use_awaitable, ec));
   }
-  const std::size_t at_once = write_now(head, body, ec);
-  if (ec || head.size() + body.size() == 0) co_return at_once;
-  const std::array rest{head, body};
-  co_return at_once + co_await asio::async_write(socket_, rest, asio::redirect_error(asio::use_awaitable, ec));
+  take_written(head, body, written);
+  co_return written;
+}
+
+asio::awaitable<void> wire_stream::write(asio::const_buffer bytes, error_code& ec) {
+  ec = {};
+  asio::const_buffer nothing;
+  while (bytes.size() > 0 && !ec) co_await write_some(bytes, nothing, ec);
 }
 
 bool wire_stream::quiet() {

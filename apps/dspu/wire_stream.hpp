@@ -43,10 +43,13 @@ class wire_stream {
   std::size_t write_now(boost::asio::const_buffer& head, boost::asio::const_buffer& body,
                         boost::system::error_code& ec);
 
-  // Writes all of `head` and then of `body`.
-  // Returns how many bytes were handed to the system (over TLS: in whole records), also with an `ec`.
-  boost::asio::awaitable<std::size_t> write(boost::asio::const_buffer head, boost::asio::const_buffer body,
-                                            boost::system::error_code& ec);
+  // Writes some of `head` and then of `body`: over TLS, a record. Leaves in them what is still to be written;
+  // returns how many bytes were.
+  boost::asio::awaitable<std::size_t> write_some(boost::asio::const_buffer& head,
+                                                 boost::asio::const_buffer& body,
+                                                 boost::system::error_code& ec);
+  // Writes all of it.
+  boost::asio::awaitable<void> write(boost::asio::const_buffer bytes, boost::system::error_code& ec);
 
   // Whether an idle stream can carry another exchange: open, and nothing has come in, not even its end or a
   // TLS alert that was read along with the last answer.

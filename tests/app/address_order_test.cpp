@@ -56,7 +56,8 @@ TEST(AddressRace, TriesOneMoreForEachFailure) {
 }
 
 TEST(AnsweredAddresses, PutsTheOneThatAnsweredInFront) {
-  const auto dead = make_address("192.0.2.1"), live = make_address("192.0.2.2"), other = make_address("2001:db8::1");
+  const auto dead = make_address("192.0.2.1"), live = make_address("192.0.2.2"),
+             other = make_address("2001:db8::1");
   answered_addresses memory;
   std::vector list{dead, live, other};
   memory.sort("h:80", list);

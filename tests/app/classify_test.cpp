@@ -38,7 +38,7 @@ TEST(RetryOn, ReadsStatusesAndFailures) {
   for (const unsigned status : {408u, 425u, 429u, 500u, 502u, 503u, 504u})
     EXPECT_TRUE(rules.statuses.test(status));
   EXPECT_EQ(rules.statuses.count(), 7u);
-  EXPECT_EQ(rules.failures.count(), 4u);
+  EXPECT_EQ(rules.failures.count(), 7u);
   EXPECT_TRUE(parse_retry_on("proxy").failures.any());
   EXPECT_EQ(parse_retry_on("none").statuses.count(), 0u);
   EXPECT_TRUE(may_retry(parse_retry_on("dns"), request("GET"), failure(transport_failure::dns)));
@@ -52,6 +52,17 @@ TEST(RetryOn, RepeatsAFailureToLookUpThatIsTemporary) {
   const retry_rules all = parse_retry_on("dns");
   EXPECT_TRUE(may_retry(all, request("GET"), failure(transport_failure::dns_temporary)));
   EXPECT_TRUE(may_retry(all, request("GET"), failure(transport_failure::dns)));
+}
+
+TEST(RetryOn, TakesTimeoutForEveryKindOfTimeout) {
+  for (const auto kind : {transport_failure::timeout, transport_failure::connect_timeout,
+                          transport_failure::first_byte_timeout, transport_failure::stalled}) {
+    EXPECT_TRUE(may_retry(parse_retry_on("timeout"), request("GET"), failure(kind))) << to_string(kind);
+    EXPECT_EQ(may_retry(parse_retry_on("stalled"), request("GET"), failure(kind)),
+              kind == transport_failure::stalled);
+    EXPECT_EQ(load_sign_of(failure(kind)), load_sign::dropped);
+    EXPECT_TRUE(is_timeout(final_outcome(failure(kind))));
+  }
 }
 
 TEST(RetryOn, RefusesWhatItDoesNotKnow) {

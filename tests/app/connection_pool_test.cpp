@@ -35,7 +35,8 @@ class ConnectionPool : public ::testing::Test {
     pool.give_back(key, std::move(peer), kept, now);
   }
   void close_all() { far_ends_.clear(); }
-  // Whose connection it is; nothing if there is none. Unless they are open, only those that nobody looks at are good.
+  // Whose connection it is; nothing if there is none. Unless they are open, only those that nobody looks at
+  // are good.
   std::string take(const std::string& key, bool repeatable = true) {
     const auto taken = pool.take(key, repeatable, now);
     return taken.stream ? taken.stream->who() : "";

@@ -277,6 +277,38 @@ TEST(Engine, RepeatsAPostOnlyIfThatIsSafe) {
   EXPECT_THAT(run.wire.times("http://h/keyed"), SizeIs(3));
 }
 
+// Three files of 10 MB at 300 kB/s: none was ever whole.
+TEST(Engine, DoesNotCutABodyThatComesIn) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.latency = 2h}; });
+  run.wire.gives_body_first = true;
+  run.options.flow.timeout = core::duration::max();
+  run.options.flow.scheduling.deadline = 5min;
+  run.run();
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::ok);
+  EXPECT_EQ(run.sim.elapsed(), 2h);
+}
+
+TEST(Engine, WaitsForNoAnswerBeyondTheDeadline) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.latency = 2h}; });
+  run.options.flow.timeout = core::duration::max();
+  run.options.flow.scheduling.deadline = 5min;
+  run.run();
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::deadline);
+  EXPECT_EQ(run.sim.elapsed(), 5min);
+}
+
+TEST(Engine, SaysHowFarAnAttemptHadComeThatItCut) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int) { return reply{.latency = 2h}; });
+  run.wire.gives_body_first = true;
+  run.options.flow.plan = core::retry_plan(1, core::backoff_options{}, 5min);
+  run.run();
+  const auto& record = run.seen.records.at(0);
+  EXPECT_EQ(record.outcome, outcome::timeout);
+  EXPECT_EQ(record.status, 200u);
+  EXPECT_EQ(record.bytes, 4u);
+  EXPECT_THAT(record.error, HasSubstr("not all of the answer within 30s (--timeout)"));
+}
+
 TEST(Engine, GivesAnAttemptItsTimeAndNoMore) {
   run_of run(urls("http://h/", 1),
              [](const http_request&, int nth) { return reply{.latency = nth == 3 ? 29s : 31s}; });

@@ -43,14 +43,19 @@ class fake_transport final : public transport {
 
   explicit fake_transport(script answer) : answer_(std::move(answer)) {}
 
-  boost::asio::awaitable<http_response> exchange(const http_request& request, body_sink& sink) override {
+  boost::asio::awaitable<http_response> exchange(
+      const http_request& request, body_sink& sink,
+      std::chrono::nanoseconds answer_within = std::chrono::nanoseconds::max()) override {
     notes.push_back({request.method, request.url, clock::now() - start_, request.headers, request.body});
     const reply r = answer_(request, ++counts_[request.url]);
     out_.enter();
     const leave_guard guard{out_};
     if (gives_body_first) begin(r, sink);
-    dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, r.latency);
+    const bool late = !gives_body_first && r.latency > answer_within;
+    dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor,
+                                      late ? answer_within : r.latency);
     co_await timer.async_wait(boost::asio::use_awaitable);
+    if (late) throw transport_error(transport_failure::first_byte_timeout, "no answer before the deadline");
     if (r.failure) throw transport_error(*r.failure, "scripted");
     http_response response;
     response.status = r.status;

@@ -180,7 +180,8 @@ TEST_F(HttpClientWallClock, InflatesWhatItAskedFor) {
 }
 
 std::string encoded(const std::string& headers, const std::string& body) {
-  return "HTTP/1.1 200 OK\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "HTTP/1.1 200 OK\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
 }
 
 TEST_F(HttpClientWallClock, UndoesEveryLayerOfCompression) {
@@ -205,9 +206,10 @@ TEST_F(HttpClientWallClock, SaysWhatABodyIsStillEncodedWith) {
     const char* kept;
     const char* encoding;
   };
-  const row rows[] = {{"Content-Encoding: br\r\n", "opaque", "opaque", "br"},
-                      {"Content-Encoding: br, gzip\r\n", gzip("opaque"), "opaque", "br"},
-                      {"Content-Encoding: gzip\r\nContent-Encoding: zstd\r\n", "opaque", "opaque", "gzip, zstd"}};
+  const row rows[] = {
+      {"Content-Encoding: br\r\n", "opaque", "opaque", "br"},
+      {"Content-Encoding: br, gzip\r\n", gzip("opaque"), "opaque", "br"},
+      {"Content-Encoding: gzip\r\nContent-Encoding: zstd\r\n", "opaque", "opaque", "gzip, zstd"}};
   for (const auto& r : rows) {
     SCOPED_TRACE(r.headers);
     const outcome o = answer_with(encoded(r.headers, r.body));
@@ -446,7 +448,9 @@ TEST_F(HttpClientWallClock, LetsTheLoopEndWhileConnectionsIdle) {
   asio::io_context server_loop;
   scripted_server server(server_loop, {{{ok("1")}, ending::hold}});
   std::thread thread([&] { server_loop.run_for(60s); });
-  http_client client(loop.get_executor(), direct());
+  http_client_options o = direct();
+  o.limits = {.first_byte = 1h, .stall = 1h, .bytes_per_second = 1};
+  http_client client(loop.get_executor(), o);
   EXPECT_TRUE(fetch(loop, client, server.url()).response);
   loop.restart();
   loop.run();  // returns: an idle connection is no work
@@ -486,7 +490,9 @@ TEST_F(HttpClientWallClock, NamesAHostThatIsNotFound) {
   http_client client(loop.get_executor(), o);
   expect_failure(fetch(loop, client, "http://nowhere.invalid/"), transport_failure::dns,
                  "looking up nowhere.invalid failed: Name or service not known");
-  o.lookup = [](const std::string&) { return lookup_result{{}, "Temporary failure in name resolution", true}; };
+  o.lookup = [](const std::string&) {
+    return lookup_result{{}, "Temporary failure in name resolution", true};
+  };
   http_client unlucky(loop.get_executor(), o);
   expect_failure(fetch(loop, unlucky, "http://nowhere.invalid/"), transport_failure::dns_temporary,
                  "looking up nowhere.invalid failed: Temporary failure in name resolution");
@@ -560,8 +566,8 @@ TEST_F(HttpClientWallClock, LimitsTheTimeOfALookup) {
   };
   {
     http_client client(loop.get_executor(), o);
-    expect_failure(fetch(loop, client, "http://slow.test/"), transport_failure::timeout,
-                   "looking up slow.test took longer than the connect timeout of 0.05 s");
+    expect_failure(fetch(loop, client, "http://slow.test/"), transport_failure::connect_timeout,
+                   "looking up slow.test took longer than 50ms");
   }
   loop.restart();
   loop.run();  // the lookup that still blocks keeps nobody
@@ -573,8 +579,66 @@ TEST_F(HttpClientWallClock, LimitsTheTimeOfAConnect) {
   http_client_options o = direct();
   o.connect_timeout = 100ms;
   http_client client(loop.get_executor(), o);
-  expect_failure(fetch(loop, client, listener.url()), transport_failure::timeout,
-                 "took longer than the connect timeout of 0.1 s");
+  const outcome late = fetch(loop, client, listener.url());
+  expect_failure(late, transport_failure::connect_timeout, "took longer than 100ms (--connect-timeout)");
+  EXPECT_FALSE(late.reached.sent);
+}
+
+TEST_F(HttpClientWallClock, LimitsTheTimeUntilAnAnswerBegins) {
+  scripted_server server(loop, {{{"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nX: "}, ending::hold}});
+  http_client_options o = direct();
+  o.limits.first_byte = 50ms;
+  o.limits.stall = 1h;
+  http_client client(loop.get_executor(), o);
+  const outcome late = fetch(loop, client, server.url());
+  expect_failure(late, transport_failure::first_byte_timeout, "no answer within 50ms (--first-byte-timeout)");
+  EXPECT_TRUE(late.reached.sent);
+  run_until(loop, [&] { return server.open() == 0; });
+}
+
+TEST_F(HttpClientWallClock, EndsABodyThatDoesNotGoOn) {
+  const std::string half = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
+  http_client_options o = direct();
+  o.limits.first_byte = 1h;
+  o.limits.stall = 50ms;
+  const outcome stalled = answer_with(half, ending::hold, o);
+  expect_failure(stalled, transport_failure::stalled, "no byte of the body came for 50ms (--stall-timeout)");
+  EXPECT_EQ(stalled.reached.status, 200U);
+  EXPECT_EQ(stalled.reached.bytes, 4U);
+  o.limits = {.bytes_per_second = 1000, .measured_over = 50ms};
+  expect_failure(answer_with(half, ending::hold, o), transport_failure::stalled,
+                 "less than 1000 bytes a second came over 50ms (--min-speed)");
+}
+
+TEST_F(HttpClientWallClock, EndsARequestThatDoesNotGoOut) {
+  tcp::acceptor nobody_reads(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  http_client_options o = direct();
+  o.limits.stall = 50ms;
+  http_client client(loop.get_executor(), o);
+  http_request request =
+      post("http://127.0.0.1:" + std::to_string(nobody_reads.local_endpoint().port()) + "/");
+  request.body.assign(20'000'000, 'u');
+  const outcome stalled = fetch(loop, client, request);
+  expect_failure(stalled, transport_failure::stalled, "nothing of the request went out for 50ms");
+  EXPECT_TRUE(stalled.reached.sent);
+}
+
+TEST_F(HttpClientWallClock, KeepsToTheTimeThatItsCallerGivesAnAnswer) {
+  scripted_server server(loop, {{{}, ending::hold}});
+  http_client client(loop.get_executor(), direct());
+  const full_listener listener(loop);
+  for (const auto& [url, kind] : {std::pair(server.url(), transport_failure::first_byte_timeout),
+                                  std::pair(listener.url(), transport_failure::connect_timeout)}) {
+    memory_sink sink;
+    http_request request;
+    request.url = url;
+    try {
+      static_cast<void>(run(loop, client.exchange(request, sink, 50ms)));
+      ADD_FAILURE() << "it was answered";
+    } catch (const transport_error& error) {
+      EXPECT_EQ(to_string(error.kind()), to_string(kind)) << error.what();
+    }
+  }
 }
 
 TEST_F(HttpClientWallClock, EndsAtOnceWhenCancelled) {
@@ -675,7 +739,7 @@ TEST_F(HttpClientWallClock, ReportsAProxyThatRefusesATunnel) {
   http_client_options hasty = o;
   hasty.connect_timeout = 50ms;
   http_client hasty_client(loop.get_executor(), hasty);
-  expect_failure(fetch(loop, hasty_client, "https://a.test/"), transport_failure::timeout,
+  expect_failure(fetch(loop, hasty_client, "https://a.test/"), transport_failure::connect_timeout,
                  "the tunnel through");
 }
 

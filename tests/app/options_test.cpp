@@ -52,7 +52,9 @@ TEST(FetchOptions, HasTheDefaultsThatHelpShows) {
   EXPECT_EQ(o.breaker.success_threshold, 2);
   EXPECT_EQ(o.breaker.timeout, 30s);
   EXPECT_EQ(o.connect_timeout, 5s);
-  EXPECT_EQ(o.timeout, 30s);
+  EXPECT_EQ(o.first_byte_timeout, 30s);
+  EXPECT_EQ(o.stall_timeout, 30s);
+  EXPECT_EQ(o.timeout, std::chrono::nanoseconds::max()) << "it would cut a healthy download";
   EXPECT_EQ(o.deadline, 5min);
   EXPECT_EQ(o.max_time, std::chrono::nanoseconds::max());
   EXPECT_EQ(o.max_redirects, 10u);

@@ -80,4 +80,12 @@ TEST(ParseHedge, RefusesWhatIsNone) {
   }
 }
 
+TEST(ParseMinSpeed, ReadsBytesASecondAndATime) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse_min_speed("10k"), (speed_limit{.bytes_per_second = 10'240, .over = 30s}));
+  EXPECT_EQ(parse_min_speed("1KiB,1m"), (speed_limit{.bytes_per_second = 1024, .over = 60s}));
+  for (const char* text : {"", "0", "10k,", "10k,0s", "10k,999ms", "fast", "10k/s", "10k,1m,1m", "-1"})
+    EXPECT_THROW(parse_min_speed(text), std::invalid_argument) << text;
+}
+
 }  // namespace

@@ -99,7 +99,8 @@ TEST(RequestUrl, SaysWhatIsWrong) {
     } catch (const std::invalid_argument& error) {
       EXPECT_NE(std::string(error.what()).find(r.reason), std::string::npos) << error.what();
       if (*r.url != '\0') {
-        EXPECT_NE(std::string(error.what()).find(std::string(r.url).substr(0, 200)), std::string::npos) << error.what();
+        EXPECT_NE(std::string(error.what()).find(std::string(r.url).substr(0, 200)), std::string::npos)
+            << error.what();
       }
     }
   }

@@ -27,8 +27,9 @@ TEST_F(TlsContext, ExpectsTheHostThatItIsTold) {
 
 // OpenSSL takes an empty name for the wish to check none, and a name with a dot in front for all below it.
 TEST_F(TlsContext, TakesNoNameThatSwitchesTheCheckOff) {
-  for (const std::string& host : {std::string(), std::string("."), std::string(".."), std::string(".example.com"),
-                                  std::string("\0.example.com", 13), std::string("a\0b", 3)}) {
+  for (const std::string& host :
+       {std::string(), std::string("."), std::string(".."), std::string(".example.com"),
+        std::string("\0.example.com", 13), std::string("a\0b", 3)}) {
     EXPECT_FALSE(expects(host)) << host;
     EXPECT_FALSE(expects(host, true)) << host;
   }

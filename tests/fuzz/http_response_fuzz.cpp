@@ -118,7 +118,7 @@ result receive(std::string_view bytes, const choices& how) {
   request.inflate = how.inflate;
   request.idempotent = true;
   bool done = false;
-  asio::co_spawn(loop, peer.exchange(request, got.sink, how.max_body),
+  asio::co_spawn(loop, peer.exchange(request, got.sink, {.max_body = how.max_body}),
                  [&](std::exception_ptr error, http_response response) {
                    done = true;
                    if (!error) {

@@ -1,6 +1,7 @@
 // The bodies of basic_engine, for those who instantiate it.
 #pragma once
 
+#include "dspu/config/values.hpp"
 #include "dspu/engine.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -211,12 +212,8 @@ boost::asio::awaitable<void> basic_engine<Clock>::fly(flight_ptr f) {
 
 template <class Clock>
 boost::asio::awaitable<answer> basic_engine<Clock>::go(const flight_ptr& f) {
-  const bool usual = f->attempt.limit == limit_.duration();
-  const bool hedged = flow_.may_hedge(f->attempt);
-  if (usual && !hedged) return go_by(usual_way_, f);
-  const auto limit = usual ? limit_ : aio::basic_timeout<Clock>(f->attempt.limit);
-  if (hedged) return go_by(f->way.template emplace<hedged_way>(limit | hedge_for(*f)), f);
-  return go_by(f->way.template emplace<plain_way>(aio::pipe(limit)), f);
+  if (!flow_.may_hedge(f->attempt)) return go_by(usual_way_, f);
+  return go_by(f->way.emplace(limit_ | hedge_for(*f)), f);
 }
 
 template <class Clock>
@@ -304,14 +301,18 @@ boost::asio::awaitable<answer> basic_engine<Clock>::exchange(flight_ptr f, std::
     co_await std::move(waiting);
   }
   const counted_while out(f->out);
+  if (hedge == 0) f->cut_at = {};
   came.body = flow_.open_body(f->attempt, hedge);
   try {
-    came.response = co_await wire_.exchange(f->attempt.job->request, *came.body);
+    came.response = co_await wire_.exchange(f->attempt.job->request, *came.body, f->attempt.answer_within);
   } catch (const transport_error& error) {
     came.failure = error.kind();
     came.what_failed = error.what();
     came.reached = error.progress();
     came.body = nullptr;
+  } catch (const boost::system::system_error&) {
+    f->cut_at = {.status = came.body->status(), .bytes = came.body->bytes()};
+    throw;
   }
   came.alone = f->out == 1;
   co_return came;
@@ -352,7 +353,9 @@ void basic_engine<Clock>::settle(flight& f, std::exception_ptr error, answer cam
     f.attempt.answered_by = came.hedge;
   } catch (const aio::async_timeout_error&) {
     result.failure = transport_failure::timeout;
-    result.error = "no answer in time";
+    result.error = (f.cut_at.status != 0 ? "not all of the answer" : "no answer") + std::string(" within ") +
+                   config::format_duration(limit_.duration()) + " (--timeout)";
+    result.reached = f.cut_at;
   } catch (const boost::system::system_error& failure) {
     if (failure.code() != boost::asio::error::operation_aborted) throw;
     flow_.cancelled(std::exchange(f.attempt, {}), now());
