@@ -17,6 +17,8 @@ void body_pipe::begin(http_response& head, const announced& what) {
   if (!decoder_.is_active() && what.body && what.length.value_or(0) > max_body_) too_large();
   try {
     sink_.begin(head);
+  } catch (const transport_error&) {
+    throw;
   } catch (const std::exception& error) {
     fail(transport_failure::sink, who_, std::string("the response cannot be kept: ") + error.what());
   }

@@ -17,24 +17,79 @@ namespace dspu::app {
 kept_body::kept_body(place where, std::optional<std::uint64_t> inline_limit)
     : where_(std::move(where)), inline_limit_(inline_limit) {}
 
+namespace {
+
+// Where its files are; what is missing of the directory is made.
+struct opened_directory {
+  int at;
+  std::string shown;
+};
+
+opened_directory open_directory(const kept_body::place& where, file_descriptor& below) {
+  if (where.directories.empty()) return {where.base, where.shown_base};
+  below = make_directories(where.base, where.directories, where.shown_base);
+  return {below.get(), (std::filesystem::path(where.shown_base) / where.directories).string()};
+}
+
+}  // namespace
+
+void kept_body::open_file() {
+  const auto directory = open_directory(where_, directory_);
+  file_ = std::make_unique<saved_file>(directory.at, where_.name, directory.shown, where_.part_suffix,
+                                       where_.options);
+}
+
+void kept_body::go_on() {
+  if (where_.base < 0 || !where_.continuable) return;
+  const auto directory = open_directory(where_, directory_);
+  file_ = saved_file::go_on(directory.at, where_.name, directory.shown, where_.part_suffix, where_.options);
+  if (file_) source_ = download_source_from(file_->note(), where_.url);
+  const bool usable = source_ && file_->size() > 0 && file_->size() < source_->length && !inline_limit_;
+  if (usable)
+    bytes_ = file_->size();
+  else
+    discard();
+}
+
+bool kept_body::is_rest(const http_response& head) {
+  switch (continuation_in(head, *source_, file_->size())) {
+    case continuation::anew:
+      return false;
+    case continuation::rest:
+      aside_ = false;
+      break;
+    case continuation::other:
+      aside_ = true;
+      break;
+    case continuation::wrong:
+      throw transport_error(transport_failure::wrong_part,
+                            "bytes from " + std::to_string(file_->size()) + " were asked for, and status " +
+                                std::to_string(head.status) + " with Content-Range \"" +
+                                std::string(find_header(head.headers, "Content-Range")) + "\" came");
+  }
+  bytes_ = aside_ ? 0 : file_->size();
+  return true;
+}
+
 void kept_body::begin(const http_response& head) {
+  if (can_continue() && is_rest(head)) {
+    status_ = head.status;
+    content_encoding_ = head.content_encoding;
+    return;
+  }
   discard();
   content_encoding_ = head.content_encoding;
   status_ = head.status;
   if (inline_limit_) text_.emplace();
   if (where_.base < 0) return;
-  std::string shown = where_.shown_base;
-  int directory = where_.base;
-  if (!where_.directories.empty()) {
-    directory_ = make_directories(where_.base, where_.directories, where_.shown_base);
-    directory = directory_.get();
-    shown = (std::filesystem::path(shown) / where_.directories).string();
-  }
-  file_ = std::make_unique<saved_file>(directory, where_.name, shown, where_.part_suffix, where_.options);
+  open_file();
+  if (where_.continuable) source_ = source_of(head);
+  if (source_) file_->keep(to_line(*source_, where_.url));
 }
 
 void kept_body::write(std::span<const char> bytes) {
   bytes_ += bytes.size();
+  if (aside_) return;
   if (text_ && bytes_ > *inline_limit_) {
     text_.reset();
     omitted_ = true;
@@ -44,14 +99,17 @@ void kept_body::write(std::span<const char> bytes) {
 }
 
 void kept_body::finish() {
-  if (!file_) return;
+  if (!file_ || aside_) return;
   file_->commit();
   finished_file_ = file_->path();
   file_ = nullptr;
 }
 
 void kept_body::discard() {
+  if (file_) file_->forget();
   file_ = nullptr;
+  source_.reset();
+  aside_ = false;
   text_.reset();
   omitted_ = false;
   bytes_ = 0;
@@ -88,7 +146,7 @@ void body_store::claim(const body_owner& owner) {
     throw std::invalid_argument("its body would be saved as " + path + ", which the run reads or writes");
 }
 
-std::unique_ptr<kept_body> body_store::open(const body_owner& owner, std::int64_t hedge) const {
+std::unique_ptr<kept_body> body_store::open(const body_owner& owner, const how_opened& how) const {
   kept_body::place where;
   if (directory_) {
     where.base = directory_.get();
@@ -98,10 +156,14 @@ std::unique_ptr<kept_body> body_store::open(const body_owner& owner, std::int64_
       where.directories = where.name.substr(0, slash);
       where.name.erase(0, slash + 1);
     }
-    if (hedge != 0) where.part_suffix += std::to_string(hedge);
+    if (how.hedge != 0) where.part_suffix += std::to_string(how.hedge);
+    where.continuable = how.continuable;
+    where.url = owner.url;
     where.options = {.replace = options_.overwrite || options_.name.tells_ids_apart(), .sync = options_.sync};
   }
-  return std::make_unique<kept_body>(std::move(where), options_.inline_limit);
+  auto body = std::make_unique<kept_body>(std::move(where), options_.inline_limit);
+  if (options_.resume) body->go_on();
+  return body;
 }
 
 }  // namespace dspu::app

@@ -75,7 +75,8 @@ core::verdict origin_verdict(const attempt_result& result, bool has_retry_after)
   if (result.failure) {
     const bool ours =
         *result.failure == transport_failure::body_too_large || *result.failure == transport_failure::sink ||
-        *result.failure == transport_failure::unsendable || *result.failure == transport_failure::proxy;
+        *result.failure == transport_failure::unsendable ||
+        *result.failure == transport_failure::wrong_part || *result.failure == transport_failure::proxy;
     return ours ? core::verdict::ignored : core::verdict::failure;
   }
   const unsigned status = result.response.status;
@@ -127,7 +128,8 @@ outcome final_outcome(const attempt_result& result) {
       return outcome::body_too_large;
     case transport_failure::unsendable:
       return outcome::invalid_input;
-    case transport_failure::sink:  // ends the run
+    case transport_failure::wrong_part:  // is asked for anew
+    case transport_failure::sink:        // ends the run
       return outcome::http_error;
   }
   return outcome::http_error;

@@ -89,6 +89,7 @@ class basic_engine {
     dspu::app::attempt attempt;
     std::optional<hedged_way> way;
     exchange_progress cut_at{};  // how far it had come, if the time was over
+    std::unique_ptr<kept_body> cut_body;
     std::optional<watched_attempt> told;
     boost::asio::cancellation_signal cancel;
     int out = 0;  // exchanges

@@ -1,6 +1,7 @@
 // A request on its way from the input to its result.
 #pragma once
 
+#include "dspu/body_store.hpp"
 #include "dspu/core/duration.hpp"
 #include "dspu/core/retry_machine.hpp"
 #include "dspu/record.hpp"
@@ -56,6 +57,8 @@ struct job {
   std::optional<core::instant> started_at;        // of the first attempt
   core::instant deadline = core::instant::max();  // set when it starts
   std::vector<attempt_record> attempts;
+  std::unique_ptr<kept_body> begun_body;  // the beginning of one that broke off
+  std::uint64_t furthest = 0;             // how much of one there has been
   core::duration limiter_wait{};
   unsigned status = 0;         // of the last answer
   std::uint64_t bytes = 0;     // of a last body that did not come whole

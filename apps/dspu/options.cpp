@@ -354,6 +354,7 @@ body_options to_body_options(const fetch_options& options) {
   if (options.save_as) made.name = *options.save_as;
   made.overwrite = options.overwrite;
   made.sync = options.fsync;
+  made.resume = options.resume;
   if (made.overwrite) made.files_of_run = files_of_run(options);
   return made;
 }

@@ -28,6 +28,11 @@ std::string describe(outcome how, const job& job) {
   }
 }
 
+// Whether more of its body is there than ever before, and the rest can be asked for.
+bool came_further(const attempt& a) {
+  return a.body != nullptr && a.body->can_continue() && a.body->stored() > a.job->furthest;
+}
+
 std::string refused_retry(const std::string& error) {
   constexpr std::string_view why = "not retried: the retry budget of its origin is spent (--retry-budget)";
   return error.empty() ? std::string(why) : error + "; " + std::string(why);
@@ -86,7 +91,12 @@ std::optional<attempt> request_flow::next(core::instant now) {
 }
 
 std::unique_ptr<kept_body> request_flow::open_body(const attempt& a, std::int64_t hedge) const {
-  return bodies_.open({a.job->id, a.job->n, a.job->original().url}, hedge);
+  if (a.job->begun_body) return std::move(a.job->begun_body);
+  const http_request& asked = a.job->original();
+  // With hedges, several exchanges would be at one file.
+  const bool continuable = !options_.hedge && asked.method == "GET" && asked.body.empty() &&
+                           find_header(asked.headers, "Range").empty();
+  return bodies_.open({a.job->id, a.job->n, asked.url}, {.hedge = hedge, .continuable = continuable});
 }
 
 bool request_flow::may_hedge(const attempt& a) const {
@@ -110,7 +120,7 @@ void request_flow::landed(attempt a, attempt_result result, core::instant now) {
   record_attempt(a, result, now);
   if (result.failure == transport_failure::sink) throw io_error(result.error);
   const auto hint = obey_origin(a, result, now);
-  if (follow_redirect(a, result, now)) return;
+  if (follow_redirect(a, result, now) || begin_anew(a, result, now)) return;
   retry_or_finish(std::move(a), result, hint, now);
 }
 
@@ -145,8 +155,31 @@ std::optional<core::duration> request_flow::obey_origin(const attempt& a, const 
   }
   // The hold first: settling may make the origin's next request ready.
   if (wish) scheduler_.hold(a.permit, *wish, now);
-  scheduler_.settle(a.permit, {origin_verdict(result, wish.has_value()), load_sign_of(result)}, now);
+  // A server that breaks bodies off and gives more of them each time is no server that is down.
+  const core::verdict verdict =
+      result.failure && came_further(a) ? core::verdict::ignored : origin_verdict(result, wish.has_value());
+  scheduler_.settle(a.permit, {verdict, load_sign_of(result)}, now);
   return wish;
+}
+
+// What came is not the rest of the body that had begun: the whole of it is asked for.
+bool request_flow::begin_anew(attempt& a, const attempt_result& result, core::instant now) {
+  if (result.failure != transport_failure::wrong_part) return false;
+  if (a.body) a.body->discard();
+  a.job->is_retry = false;
+  queue_again(std::move(a.job), now, now);
+  return true;
+}
+
+// A body that came further than any before is worth as many attempts, and as much time, as a new request.
+void request_flow::keep_beginning(attempt& a, core::instant now) {
+  if (!a.body || !a.body->can_continue()) return;
+  if (came_further(a)) {
+    a.job->furthest = a.body->stored();
+    a.job->retry = core::retry_machine(options_.plan);
+    a.job->deadline = core::add_saturating(now, options_.scheduling.deadline);
+  }
+  a.job->begun_body = std::move(a.body);
 }
 
 bool request_flow::follow_redirect(attempt& a, const attempt_result& result, core::instant now) {
@@ -167,6 +200,7 @@ bool request_flow::follow_redirect(attempt& a, const attempt_result& result, cor
     return true;
   }
   job.is_retry = false;
+  if (a.body && a.body->can_continue()) job.begun_body = std::move(a.body);
   queue_again(std::move(a.job), now, now);
   return true;
 }
@@ -178,11 +212,15 @@ void request_flow::retry_or_finish(attempt a, const attempt_result& result,
   const core::verdict verdict = retryable            ? core::verdict::failure
                                 : how == outcome::ok ? core::verdict::success
                                                      : core::verdict::ignored;
+  const bool has_body = a.body != nullptr && result.answered();
+  if (retryable) keep_beginning(a, now);
   const core::retry_decision decision = a.job->retry.next(verdict, random_.unit(), hint);
   const bool in_time = now < a.job->deadline;
   // The job goes once its error is told: in which order a call's arguments are made is for the compiler to choose.
   const auto end = [&](outcome why, const std::string& error) {
-    finish(std::move(a.job), why, error, result.answered() ? a.body.get() : nullptr, now);
+    const std::unique_ptr<kept_body> begun = std::move(a.job->begun_body);
+    kept_body* body = begun ? begun.get() : a.body.get();
+    finish(std::move(a.job), why, error, has_body ? body : nullptr, now);
   };
   if (!decision.again) {
     const bool too_long = decision.reason == core::retry_reason::retry_after_too_long;

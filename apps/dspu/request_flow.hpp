@@ -109,6 +109,8 @@ class request_flow {
   void record_attempt(const attempt& a, const attempt_result& result, core::instant now) const;
   std::optional<core::duration> obey_origin(const attempt& a, const attempt_result& result,
                                             core::instant now);
+  bool begin_anew(attempt& a, const attempt_result& result, core::instant now);
+  void keep_beginning(attempt& a, core::instant now);
   bool follow_redirect(attempt& a, const attempt_result& result, core::instant now);
   void retry_or_finish(attempt a, const attempt_result& result, std::optional<core::duration> hint,
                        core::instant now);

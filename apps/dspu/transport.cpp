@@ -51,6 +51,8 @@ std::string_view to_string(transport_failure kind) {
       return "stalled";
     case transport_failure::protocol: return "protocol";
     case transport_failure::body_too_large: return "body_too_large";
+    case transport_failure::wrong_part:
+      return "wrong_part";
     case transport_failure::sink: return "sink";
     case transport_failure::unsendable:
       return "unsendable";

@@ -51,10 +51,11 @@ enum class transport_failure {
   stalled,             // nothing went out or came in for too long, or too little
   protocol,            // what came is not HTTP, or cannot be read safely
   body_too_large,
+  wrong_part,  // not the rest of the body that was asked for
   sink,
   unsendable,  // the request has what HTTP does not allow: nothing was sent
 };
-inline constexpr std::size_t transport_failure_count = 14;
+inline constexpr std::size_t transport_failure_count = 15;
 
 std::string_view to_string(transport_failure kind);
 // Whether a limit of time ended it.
@@ -84,7 +85,8 @@ class transport_error : public std::runtime_error {
 class body_sink {
  public:
   virtual ~body_sink() = default;
-  // A response has begun; whatever an earlier attempt wrote is void.
+  // A response has begun; whatever an earlier attempt wrote is void, unless this goes on with it.
+  // Throws: transport_error (wrong_part) if it does not, but should; the exchange then ends in it.
   virtual void begin(const http_response& head) = 0;
   // Throws if the bytes cannot be kept; the exchange then ends in transport_failure::sink.
   virtual void write(std::span<const char> bytes) = 0;

@@ -64,7 +64,7 @@ class BodyStore : public ::testing::Test {
  protected:
   static std::unique_ptr<kept_body> begun(const body_store& store, const body_owner& owner,
                                           std::string_view text) {
-    auto body = store.open(owner);
+    auto body = store.open(owner, {});
     body->begin({});
     write(*body, text);
     return body;

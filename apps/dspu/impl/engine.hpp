@@ -13,11 +13,19 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
 
 namespace dspu::app {
+
+inline http_request with_headers(const http_request& request, header_list headers) {
+  http_request more = request;
+  more.headers.insert(more.headers.end(), std::make_move_iterator(headers.begin()),
+                      std::make_move_iterator(headers.end()));
+  return more;
+}
 
 class counted_while {
  public:
@@ -301,17 +309,26 @@ boost::asio::awaitable<answer> basic_engine<Clock>::exchange(flight_ptr f, std::
     co_await std::move(waiting);
   }
   const counted_while out(f->out);
-  if (hedge == 0) f->cut_at = {};
+  if (hedge == 0) {
+    f->cut_at = {};
+    f->cut_body = nullptr;
+  }
   came.body = flow_.open_body(f->attempt, hedge);
   try {
-    came.response = co_await wire_.exchange(f->attempt.job->request, *came.body, f->attempt.answer_within);
+    const http_request& request = f->attempt.job->request;
+    http_request for_rest;
+    const bool continues = came.body->can_continue();
+    if (continues) for_rest = with_headers(request, came.body->headers_for_rest());
+    came.response =
+        co_await wire_.exchange(continues ? for_rest : request, *came.body, f->attempt.answer_within);
   } catch (const transport_error& error) {
     came.failure = error.kind();
     came.what_failed = error.what();
     came.reached = error.progress();
-    came.body = nullptr;
+    if (!came.body->can_continue()) came.body = nullptr;
   } catch (const boost::system::system_error&) {
     f->cut_at = {.status = came.body->status(), .bytes = came.body->bytes()};
+    if (came.body->can_continue()) f->cut_body = std::move(came.body);
     throw;
   }
   came.alone = f->out == 1;
@@ -356,6 +373,7 @@ void basic_engine<Clock>::settle(flight& f, std::exception_ptr error, answer cam
     result.error = (f.cut_at.status != 0 ? "not all of the answer" : "no answer") + std::string(" within ") +
                    config::format_duration(limit_.duration()) + " (--timeout)";
     result.reached = f.cut_at;
+    f.attempt.body = std::move(f.cut_body);
   } catch (const boost::system::system_error& failure) {
     if (failure.code() != boost::asio::error::operation_aborted) throw;
     flow_.cancelled(std::exchange(f.attempt, {}), now());
