@@ -93,6 +93,11 @@ std::optional<bool> digest_set::find(digest key) const {
   return (slot.low & flag_bit) != 0;
 }
 
+void digest_set::set_flag(digest key, bool flag) {
+  digest& slot = slots_[slot_of(key)];
+  slot.low = (slot.low & ~flag_bit) | (flag ? flag_bit : 0);
+}
+
 void digest_set::grow() {
   std::vector<digest> old(slots_.empty() ? 64 : slots_.size() * 2);
   old.swap(slots_);

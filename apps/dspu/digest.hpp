@@ -32,6 +32,8 @@ class digest_set {
   bool insert(digest key, bool flag = false);
   // The flag given at insertion; nothing if the digest is absent.
   std::optional<bool> find(digest key) const;
+  // Requires: the digest is there.
+  void set_flag(digest key, bool flag);
   std::size_t size() const { return size_; }
 
  private:

@@ -96,7 +96,7 @@ request_source& fetch_run::source() {
     auto list_again = [this](const input_item& item) {
       output_.write_failed({item.id, item.request, item.asked, item.line});
     };
-    resumed_.emplace(input_, *output_.finished(), std::move(list_again));
+    resumed_.emplace(input_, *output_.finished(), std::move(list_again), options_.retry_failed);
   }
   return *resumed_;
 }
@@ -307,7 +307,7 @@ int fetch_run::end() {
     end_.stopped = true;
     console_.say("dspu fetch: stopped after " + format_duration(options_.max_time) + " (--max-time)");
   }
-  const std::uint64_t earlier_failures = output_.finished() != nullptr ? output_.finished()->failures() : 0;
+  const std::uint64_t earlier_failures = resumed_ ? output_.finished()->failures() - resumed_->repeated() : 0;
   end_.failures = summary_.failed() + earlier_failures > 0;
   run_facts facts;
   facts.elapsed = engine_.elapsed();
@@ -330,7 +330,7 @@ int fetch_run::end() {
 // Results of requests that this input does not hold: it has changed since, or it is another one.
 void fetch_run::say_strangers() {
   if (!resumed_ || !engine_.input_ended()) return;
-  const std::uint64_t strangers = output_.finished()->size() - resumed_->skipped();
+  const std::uint64_t strangers = output_.finished()->size() - resumed_->skipped() - resumed_->repeated();
   if (strangers == 0) return;
   console_.say("dspu fetch: warning: " + std::to_string(strangers) + " results in " + options_.output +
                " belong to no request of this input");

@@ -5,6 +5,7 @@
 #include "dspu/demo_command.hpp"
 #include "dspu/exit_status.hpp"
 #include "dspu/fetch_command.hpp"
+#include "dspu/results_command.hpp"
 #include "dspu/serve_command.hpp"
 #include "dspu/standard_streams.hpp"
 
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_status = 0;
   dspu::app::add_fetch_command(app, exit_status);
+  dspu::app::add_results_command(app, exit_status);
   dspu::app::add_serve_command(app, exit_status);
   dspu::app::add_demo_command(app, exit_status);
   try {

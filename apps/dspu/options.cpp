@@ -140,6 +140,9 @@ void add_output_options(CLI::App& app, fetch_options& o) {
       ->group(group);
   app.add_flag("--resume", o.resume, "Go on with the results in -o FILE; what is there is not fetched again")
       ->group(group);
+  app.add_flag("--retry-failed", o.retry_failed,
+               "With --resume: do what has failed again; a later good line wins")
+      ->group(group);
   app.add_option("--save", o.save, "Write each body to a file in this directory")
       ->type_name("DIR")
       ->group(group);
@@ -380,6 +383,8 @@ void check(fetch_options& options, bool stdin_is_piped) {
   }
   if (options.save.empty() && (options.save_as || options.overwrite))
     throw usage_error("--output-name and --overwrite are about saved files: they need --save DIR");
+  if (options.retry_failed && !options.resume)
+    throw usage_error("--retry-failed needs --resume: what has failed stands in the results of earlier runs");
   if (options.resume && options.output == "-") {
     throw usage_error(
         "--resume needs -o FILE: the results in it say what is finished, and a pipe cannot be read back");

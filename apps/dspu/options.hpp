@@ -37,6 +37,7 @@ struct fetch_options {
   // output
   std::string output = "-";
   bool resume = false;
+  bool retry_failed = false;
   std::string save;
   std::optional<output_name> save_as;
   bool overwrite = false;

@@ -2,6 +2,7 @@
 
 #include "dspu/failure.hpp"
 #include "dspu/line_reader.hpp"
+#include "dspu/record.hpp"
 
 #include <boost/json.hpp>
 
@@ -164,7 +165,7 @@ file_descriptor repair(const std::string& path, int damaged, off_t whole) {
 
 }  // namespace
 
-void finished_requests::add(std::string_view line) {
+result_facts read_result(std::string_view line) {
   std::array<unsigned char, 4096> scratch;
   json::monotonic_resource memory(scratch.data(), scratch.size());
   json::error_code error;
@@ -174,14 +175,43 @@ void finished_requests::add(std::string_view line) {
   const json::value* ok = result ? result->if_contains("ok") : nullptr;
   if (!id || !id->is_string() || !ok || !ok->is_bool()) throw std::invalid_argument("not a result line");
   const json::string& text = id->get_string();
-  const bool failed = !ok->get_bool();
-  if (ids_.insert(digest_of({{text.data(), text.size()}}), failed) && failed) ++failures_;
+  const json::value* how = result->if_contains("outcome");
+  return {.id = digest_of({{text.data(), text.size()}}),
+          .ok = ok->get_bool(),
+          .invalid_input = how && how->is_string() && how->get_string() == to_string(outcome::invalid_input)};
+}
+
+void finished_requests::add(std::string_view line) {
+  const result_facts facts = read_result(line);
+  if (facts.invalid_input) invalid_.insert(facts.id);
+  const bool is_new = ids_.insert(facts.id, !facts.ok);
+  if (is_new && !facts.ok) ++failures_;
+  if (!is_new && facts.ok && *ids_.find(facts.id)) {
+    ids_.set_flag(facts.id, false);
+    --failures_;
+  }
 }
 
 bool finished_requests::contains(std::string_view id) const { return ids_.find(digest_of({id})).has_value(); }
 
 bool finished_requests::failed(std::string_view id) const {
   return ids_.find(digest_of({id})).value_or(false);
+}
+
+bool finished_requests::was_invalid(std::string_view id) const {
+  return failed(id) && invalid_.find(digest_of({id})).has_value();
+}
+
+void for_each_result(const std::string& path,
+                     const std::function<void(std::string_view line, std::uint64_t number)>& use) {
+  const file_descriptor file = open_to_read(path);
+  struct stat facts{};
+  if (::fstat(file.get(), &facts) != 0) throw io_failure("cannot read " + path, errno);
+  if (!S_ISREG(facts.st_mode)) throw usage_error(path + " is no regular file");
+  for_each_line(path, end_of_whole_lines(file.get(), facts.st_size, path),
+                [&](std::string_view line, std::uint64_t number) {
+                  if (!is_damaged(line)) use(line, number);
+                });
 }
 
 resumed_results resume_results(const std::string& path) {

@@ -11,27 +11,47 @@
 #include "dspu/line_writer.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
 namespace dspu::app {
 
+// What a result line says of its request.
+struct result_facts {
+  digest id;
+  bool ok = false;
+  bool invalid_input = false;  // it was no request
+};
+
+// Throws: std::invalid_argument if the line is no result.
+result_facts read_result(std::string_view line);
+
+// An id may have several lines, if what failed was done again: a good one counts more than any that failed.
 class finished_requests {
  public:
   // Counts a result line. Throws: std::invalid_argument if it is none.
   void add(std::string_view line);
 
   bool contains(std::string_view id) const;
-  // Requires: contains(id).
+  // Whether none of its lines is good. Requires: contains(id).
   bool failed(std::string_view id) const;
+  // Whether it failed because it was no request, but a wrong line of input.
+  bool was_invalid(std::string_view id) const;
 
   std::uint64_t size() const { return ids_.size(); }
   std::uint64_t failures() const { return failures_; }
 
  private:
-  digest_set ids_;  // the flag: it failed
+  digest_set ids_;      // the flag: it failed
+  digest_set invalid_;  // of these, those that were no requests
   std::uint64_t failures_ = 0;
 };
+
+// Calls `use(line, number)` for each whole line of a file of results; damaged ones (below) are left out.
+// Throws: io_error, usage_error; what `use` throws.
+void for_each_result(const std::string& path,
+                     const std::function<void(std::string_view line, std::uint64_t number)>& use);
 
 struct resumed_results {
   line_writer writer;

@@ -154,6 +154,8 @@ TEST(FetchOptions, FindsContradictions) {
   EXPECT_THAT(contradiction({}, false), HasSubstr("nothing to fetch"));
   EXPECT_EQ(contradiction({}, true), "accepted");
   EXPECT_THAT(contradiction(parsed({"http://h", "--resume"}), false), HasSubstr("--resume needs -o FILE"));
+  EXPECT_THAT(contradiction(parsed({"http://h", "-o", "o", "--retry-failed"}), false),
+              HasSubstr("needs --resume"));
   EXPECT_THAT(contradiction(parsed({"http://h", "--output-name", "{n}"}), false), HasSubstr("--save DIR"));
   EXPECT_THAT(contradiction(parsed({"http://h", "--overwrite"}), false), HasSubstr("--save DIR"));
   EXPECT_EQ(contradiction(parsed({"http://h", "--save", "d", "--output-name", "{n}"}), false), "accepted");

@@ -160,6 +160,21 @@ TEST(ResultsFile, StartsAnewWithoutResume) {
   EXPECT_FALSE(open_results("/dev/null").regular());
 }
 
+TEST(FinishedRequests, CountAGoodLineMoreThanAnyThatFailed) {
+  finished_requests finished;
+  finished.add(line_of("a", outcome::timeout));
+  finished.add(line_of("a", outcome::invalid_input));
+  EXPECT_TRUE(finished.failed("a"));
+  EXPECT_TRUE(finished.was_invalid("a"));
+  EXPECT_EQ(finished.failures(), 1u);
+  finished.add(line_of("a"));
+  finished.add(line_of("a", outcome::dns));
+  EXPECT_FALSE(finished.failed("a"));
+  EXPECT_FALSE(finished.was_invalid("a"));
+  EXPECT_EQ(finished.failures(), 0u);
+  EXPECT_EQ(finished.size(), 1u);
+}
+
 class listed_source final : public request_source {
  public:
   explicit listed_source(std::vector<std::string> ids) : ids_(std::move(ids)) {}
@@ -167,8 +182,10 @@ class listed_source final : public request_source {
   state next(input_item& item) override {
     if (next_ == ids_.size()) return state::end;
     item.id = ids_[next_++];
+    item.problem = item.id == wrong ? "wrong" : "";
     return state::item;
   }
+  std::string wrong;  // the id of a line that is no request
   boost::asio::awaitable<void> wait() override { co_return; }
   std::optional<std::uint64_t> expected() const override { return ids_.size(); }
 
@@ -197,6 +214,36 @@ TEST(ResumedSource, LeavesOutWhatIsFinishedAndListsWhatFailed) {
 TEST(ResultsFile, LocksRegularFilesOnly) {
   const line_writer first = open_results("/dev/null");
   EXPECT_NO_THROW(open_results("/dev/null"));
+}
+
+std::vector<std::string> left_of(request_source& source) {
+  std::vector<std::string> left;
+  for (input_item item; source.next(item) == request_source::state::item;) left.push_back(item.id);
+  return left;
+}
+
+TEST(ResumedSource, RepeatsWhatFailedIfItShall) {
+  finished_requests finished;
+  finished.add(line_of("a"));
+  finished.add(line_of("b", outcome::dns));
+  finished.add(line_of("c", outcome::invalid_input));
+  listed_source all({"a", "b", "c", "d"});
+  all.wrong = "c";
+  std::vector<std::string> failed;
+  resumed_source source(all, finished, [&](const input_item& item) { failed.push_back(item.id); }, true);
+  EXPECT_THAT(left_of(source), ElementsAre("b", "d"));
+  EXPECT_THAT(failed, ElementsAre("c")) << "it is as wrong as it was";
+  EXPECT_EQ(source.repeated(), 1u);
+  EXPECT_EQ(source.skipped(), 2u);
+}
+
+TEST(ResumedSource, DoesALineThatHasBeenMended) {
+  finished_requests finished;
+  finished.add(line_of("a", outcome::http_error));
+  finished.add(line_of("b", outcome::invalid_input));
+  listed_source all({"a", "b"});
+  resumed_source source(all, finished, [](const input_item&) {});
+  EXPECT_THAT(left_of(source), ElementsAre("b"));
 }
 
 }  // namespace

@@ -606,6 +606,30 @@ TEST_F(FetchFaultsWallClock, ListsWrongLinesAmongTheFailures) {
                                "\n");
 }
 
+TEST_F(FetchFaultsWallClock, DoesWhatFailedAgainAndLetsTheGoodLineWin) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  write_input(server.url("/"));
+  EXPECT_EQ(fetch_to_file().status, 1);
+  EXPECT_EQ(fetch_to_file().status, 1) << "without being told so it does nothing again";
+  EXPECT_EQ(results_in({output}).size(), 12U);
+  server.misbehave(fault::none);
+  const int before = server.requests();
+  const ended again = fetch_to_file({"--retry-failed"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(server.requests() - before, requests / 2);
+  EXPECT_EQ(results_in({output}).size(), 12U + requests / 2);
+  EXPECT_EQ(read_file(failed), "");
+  EXPECT_EQ(fetch_to_file({"--retry-failed"}).status, 0);
+  EXPECT_EQ(server.requests() - before, requests / 2) << "nothing is left";
+
+  process newest({DSPU_PROGRAM, "results", output}, {.out = second_output, .err = directory / "stderr"});
+  EXPECT_EQ(newest.wait(hard_limit), 0) << read_file(directory / "stderr");
+  const auto each = results_in({second_output});
+  EXPECT_EQ(each.size(), 12U);
+  for (const auto& [id, line] : each) EXPECT_TRUE(line.ok) << id;
+}
+
 TEST_F(FetchFaultsWallClock, NamesBodiesAsItIsToldAndReplacesNone) {
   const std::string saved = directory / "bodies";
   hostile_server server;
