@@ -94,7 +94,7 @@ request_source& fetch_run::source() {
   if (output_.finished() == nullptr) return input_;
   if (!resumed_) {
     auto list_again = [this](const input_item& item) {
-      output_.write_failed({item.id, item.request, item.asked, item.line});
+      output_.write_failed({item.id, item.request, item.asked, item.meta, item.line});
     };
     resumed_.emplace(input_, *output_.finished(), std::move(list_again), options_.retry_failed);
   }

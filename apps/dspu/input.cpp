@@ -111,6 +111,7 @@ void input::accept(input_item& item, parsed_line line) {
   item.id = std::move(id);
   item.request = std::move(line.request);
   item.asked = std::move(line.asked);
+  item.meta = std::move(line.meta);
   item.line.clear();
   item.problem.clear();
 }
@@ -123,6 +124,7 @@ void input::reject(input_item& item, std::string_view line, const std::string& p
   item.id = keeps_id ? *std::move(known.id) : default_id(item.n, digest_of({"invalid", line}));
   item.request = {};
   item.asked = std::move(known.url);
+  item.meta = std::move(known.meta);
   item.line = line.empty() ? std::string() : to_mend(line, item.id);
   item.problem = problem;
 }

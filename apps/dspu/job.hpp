@@ -25,8 +25,9 @@ struct job {
         id(std::move(item.id)),
         request(std::move(item.request)),
         asked(std::move(item.asked)),
+        meta(std::move(item.meta)),
         origin(origin_name(request.url)),
-        weight(sizeof(job) + request.url.size() + request.body.size()),
+        weight(sizeof(job) + request.url.size() + request.body.size() + meta.size()),
         retry(plan),
         read_at(now) {}
 
@@ -47,6 +48,7 @@ struct job {
   std::string id;
   http_request request;                         // as it goes out next
   std::string asked;                            // its URL as it came in, if that is not the request's
+  std::string meta;                             // JSON that comes back in the result
   std::string origin;                           // to whom, as origin::to_string() says it
   std::unique_ptr<http_request> first_request;  // as it came in, once a redirect has changed it
   std::size_t weight;                           // roughly what it took in memory when it was read
@@ -60,6 +62,7 @@ struct job {
   std::unique_ptr<kept_body> begun_body;  // the beginning of one that broke off
   std::uint64_t furthest = 0;             // how much of one there has been
   core::duration limiter_wait{};
+  std::vector<recorded_header> headers{};  // of the last answer, with --include-headers
   unsigned status = 0;         // of the last answer
   std::uint64_t bytes = 0;     // of a last body that did not come whole
   bool retry_refused = false;  // by its origin's retry budget

@@ -99,6 +99,17 @@ void json_writer::value(std::string_view text) {
   out_ += '"';
 }
 
+void json_writer::key_to_escape(std::string_view name) {
+  value(name);
+  out_ += ':';
+  needs_comma_ = false;
+}
+
+void json_writer::text(std::string_view json) {
+  separate();
+  out_ += json;
+}
+
 void json_writer::value(bool flag) {
   separate();
   out_ += flag ? "true" : "false";

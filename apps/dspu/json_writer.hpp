@@ -25,6 +25,11 @@ class json_writer {
   // Requires: at most so many bytes, and nothing that JSON escapes.
   void key(std::string_view name);
 
+  // A name of any length and kind. Requires: UTF-8.
+  void key_to_escape(std::string_view name);
+  // A value that is JSON already.
+  void text(std::string_view json);
+
   // Requires: UTF-8.
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }

@@ -2,13 +2,14 @@
 
 #include "dspu/cli_option.hpp"
 #include "dspu/failure.hpp"
-#include "dspu/http_syntax.hpp"
 #include "dspu/metrics_server.hpp"
 #include "dspu/run_files.hpp"
+#include "dspu/secret_headers.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -49,20 +50,6 @@ nanoseconds parse_duration_or_none(std::string_view text) {
 
 std::uint64_t parse_size_or_none(std::string_view text) {
   return text == "none" ? std::numeric_limits<std::uint64_t>::max() : parse_size(text);
-}
-
-std::vector<std::string> parse_header_names(std::string_view text) {
-  std::vector<std::string> names;
-  for (std::string_view rest = text;;) {
-    const std::size_t comma = rest.find(',');
-    const std::string_view name = rest.substr(0, comma);
-    if (!is_token(name))
-      throw std::invalid_argument("'" + std::string(text) +
-                                  "' is not a list of header names such as X-Api-Key,X-Token");
-    names.emplace_back(name);
-    if (comma == rest.npos) return names;
-    rest.remove_prefix(comma + 1);
-  }
 }
 
 double parse_multiplier(std::string_view text) {
@@ -120,7 +107,13 @@ void add_input_options(CLI::App& app, fetch_options& o) {
                     "Method of requests that name none; else GET, or POST with -d")
       ->type_name("METHOD")
       ->group(group);
-  app.add_option("-H,--header", o.headers, "Header of every request, as 'Name: value'; may be repeated")
+  app.add_option("-H,--header", o.headers,
+                 "Header of every request, as 'Name: value', or @FILE with such lines; may be repeated")
+      ->type_name("HEADER")
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_option("--header-env", o.header_env,
+                 "The same, with the environment's variables for $NAME: 'Authorization: Bearer $TOKEN'")
       ->type_name("HEADER")
       ->allow_extra_args(false)
       ->group(group);
@@ -159,6 +152,10 @@ void add_output_options(CLI::App& app, fetch_options& o) {
   add_parsed_option(app, "--inline-body", o.inline_body, parse_size,
                     "Put bodies up to this size into the results")
       ->type_name("SIZE")
+      ->group(group);
+  add_parsed_option(app, "--include-headers", o.include_headers, parse_header_filter,
+                    "Put these headers of answers into the results: all, or names as ETag,Link")
+      ->type_name("NAMES")
       ->group(group);
   app.add_option("--failed-to", o.failed_to, "Write requests that failed here, in a form that -i reads")
       ->type_name("FILE")
@@ -342,6 +339,19 @@ void add_network_options(CLI::App& app, fetch_options& o) {
       ->group(group);
 }
 
+// Once: a file may be a pipe.
+void read_secret_headers(fetch_options& options) {
+  for (const std::string& header : options.headers) {
+    if (!header.starts_with('@')) continue;
+    for (auto& each : read_header_file(header.substr(1))) options.secret_headers.push_back(std::move(each));
+  }
+  const auto environment = [](const std::string& name) -> const char* {
+    return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+  };
+  for (const std::string& header : options.header_env)
+    options.secret_headers.push_back(expand_header(header, environment));
+}
+
 std::string read_data(const std::string& data) {
   if (!data.starts_with('@')) return data;
   const std::string path = data.substr(1);
@@ -376,6 +386,7 @@ void add_fetch_options(CLI::App& app, fetch_options& options) {
 }
 
 void check(fetch_options& options, bool stdin_is_piped) {
+  read_secret_headers(options);
   if (options.urls.empty() && options.inputs.empty()) {
     if (!stdin_is_piped)
       throw usage_error("nothing to fetch: give URLs, -i FILE, or pipe a list into standard input");
@@ -404,7 +415,9 @@ input_options to_input_options(const fetch_options& options) {
   made.files = options.inputs;
   made.defaults.method = options.method;
   if (options.data) made.defaults.body = read_data(*options.data);
+  made.defaults.headers = options.secret_headers;
   for (const std::string& header : options.headers) {
+    if (header.starts_with('@')) continue;
     try {
       made.defaults.headers.push_back(parse_header(header));
     } catch (const std::invalid_argument& error) {
@@ -435,6 +448,8 @@ engine_options to_engine_options(const fetch_options& options) {
   flow.timeout = options.timeout;
   flow.hedge = options.hedge;
   flow.origin_only = options.origin_only;
+  for (const auto& [name, value] : options.secret_headers) flow.origin_only.push_back(name);
+  flow.include_headers = options.include_headers;
   flow.max_redirects = static_cast<unsigned>(options.max_redirects);
   flow.bodies = to_body_options(options);
   flow.seed = std::random_device{}();

@@ -9,6 +9,7 @@
 #include "dspu/output_name.hpp"
 #include "dspu/parse.hpp"
 #include "dspu/parse_policy.hpp"
+#include "dspu/recorded_headers.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -30,7 +31,9 @@ struct fetch_options {
   std::vector<std::string> urls;
   std::vector<std::string> inputs;
   std::optional<std::string> method;
-  std::vector<std::string> headers;
+  std::vector<std::string> headers;     // 'Name: value', or @FILE
+  std::vector<std::string> header_env;  // 'Name: $VARIABLE'
+  header_list secret_headers{};         // of @FILE and the environment; check() reads them
   std::optional<std::string> data;
   bool strict = false;
   bool dry_run = false;
@@ -43,6 +46,7 @@ struct fetch_options {
   bool overwrite = false;
   bool fsync = false;
   std::optional<std::uint64_t> inline_body;
+  header_filter include_headers;
   std::string failed_to;
   std::string summary_json;
   std::optional<boost::asio::ip::tcp::endpoint> metrics;

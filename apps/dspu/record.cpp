@@ -74,6 +74,20 @@ void write_body(json_writer& json, const result_record& record) {
   }
 }
 
+// A list only where the answer had the header more than once.
+void write_headers(json_writer& json, const std::vector<recorded_header>& headers) {
+  json.key("headers");
+  json.begin_object();
+  for (const recorded_header& header : headers) {
+    json.key_to_escape(to_utf8(header.name));
+    const bool several = header.values.size() > 1;
+    if (several) json.begin_array();
+    for (const std::string& value : header.values) json.value(to_utf8(value));
+    if (several) json.end_array();
+  }
+  json.end_object();
+}
+
 }  // namespace
 
 bool is_timeout(outcome value) {
@@ -159,7 +173,12 @@ void append_json_line(std::string& out, const result_record& record) {
   write_times(json, record);
   json.member("host", record.host);
   write_timestamp(json, record.finished_at);
+  if (!record.headers.empty()) write_headers(json, record.headers);
   write_body(json, record);
+  if (!record.meta.empty()) {
+    json.key("meta");
+    json.text(record.meta);
+  }
   if (record.retry_refused) json.member("retry_refused", "budget");
   if (!record.error.empty()) json.member("error", to_utf8(record.error));
   json.end_object();

@@ -62,6 +62,11 @@ struct attempt_record {
   bool hedge_won = false;  // the answer is one of theirs
 };
 
+struct recorded_header {
+  std::string name;  // in small letters
+  std::vector<std::string> values;
+};
+
 struct result_record {
   std::uint64_t n = 0;
   std::string id{};
@@ -81,6 +86,8 @@ struct result_record {
   std::string file{};                 // with --save
   std::optional<std::string> body{};  // with --inline-body
   bool body_omitted = false;          // it was larger than --inline-body
+  std::string meta{};                 // JSON, as it came with the request
+  std::vector<recorded_header> headers{};  // of the last answer, with --include-headers
   std::string error{};
   bool retry_refused = false;  // by the retry budget: there would have been another attempt
 

@@ -141,7 +141,10 @@ void request_flow::record_attempt(const attempt& a, const attempt_result& result
   record.duration = now - a.started;
   record.hedge_won = a.answered_by > 0;
   record.status = result.status();
-  if (record.status != 0) a.job->status = record.status;
+  if (record.status != 0) {
+    a.job->status = record.status;
+    a.job->headers = recorded(result.response.headers, options_.include_headers);
+  }
   a.job->bytes = result.failure ? result.reached.bytes : 0;
   if (result.failure) record.error = std::string(to_string(*result.failure)) + ": " + result.error;
 }
@@ -271,6 +274,8 @@ result_record request_flow::take_record(job& of, core::instant now) const {
   record.n = of.n;
   record.id = std::move(of.id);
   record.url = of.asked_url();
+  record.meta = std::move(of.meta);
+  record.headers = std::move(of.headers);
   record.method = of.original().method;
   record.status = of.status;
   record.bytes = of.bytes;
@@ -317,6 +322,7 @@ void request_flow::reject(const input_item& item) {
   record.url = item.asked.empty() ? item.request.url : item.asked;
   record.outcome = outcome::invalid_input;
   record.error = item.problem;
+  record.meta = item.meta;
   record.wrong_line = item.line;
   record.finished_at = options_.wall_clock();
   ++counts_.failed;

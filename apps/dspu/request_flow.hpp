@@ -9,6 +9,7 @@
 #include "dspu/decision_feed.hpp"
 #include "dspu/job.hpp"
 #include "dspu/record.hpp"
+#include "dspu/recorded_headers.hpp"
 #include "dspu/request_source.hpp"
 #include "dspu/scheduler.hpp"
 
@@ -29,6 +30,7 @@ struct flow_options {
   core::duration timeout = std::chrono::seconds(30);  // of an attempt in all; duration::max(): none
   std::optional<core::hedge_options> hedge = std::nullopt;
   unsigned max_redirects = 10;
+  header_filter include_headers{};         // of answers, in results
   std::vector<std::string> origin_only{};  // headers that no redirect takes to another origin
   body_options bodies{};
   std::uint64_t seed = 1;  // of the jitter

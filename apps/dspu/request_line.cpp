@@ -3,6 +3,7 @@
 #include "dspu/base64.hpp"
 #include "dspu/basic_auth.hpp"
 #include "dspu/http_syntax.hpp"
+#include "dspu/json_member.hpp"
 #include "dspu/request_url.hpp"
 #include "dspu/utf8.hpp"
 
@@ -103,7 +104,21 @@ struct raw_request {
   std::optional<std::string> method;
   header_list headers;
   std::optional<std::string> body;
+  bool is_json = false;  // the body
+  std::string meta;
 };
+
+void set_body(raw_request& raw, std::string body) {
+  if (raw.body) refuse("\"body\", \"body_b64\" and \"json\" exclude each other");
+  raw.body = std::move(body);
+}
+
+// As it is written in the line.
+std::string member(std::string_view line, std::string_view key) {
+  const auto text = member_text(line, key);
+  if (!text) refuse("the key \"" + std::string(key) + "\" must be written without escapes");
+  return std::string(*text);
+}
 
 raw_request read_json(std::string_view line) {
   raw_request raw;
@@ -118,11 +133,18 @@ raw_request read_json(std::string_view line) {
       raw.method = parse_method(as_text(value, key));
     } else if (key == "headers") {
       raw.headers = read_headers(value);
-    } else if (key == "body" || key == "body_b64") {
-      if (raw.body) refuse("\"body\" and \"body_b64\" exclude each other");
-      raw.body = key == "body" ? std::string(as_text(value, key)) : decode_body(value);
+    } else if (key == "body") {
+      set_body(raw, std::string(as_text(value, key)));
+    } else if (key == "body_b64") {
+      set_body(raw, decode_body(value));
+    } else if (key == "json") {
+      set_body(raw, member(line, key));
+      raw.is_json = true;
+    } else if (key == "meta") {
+      raw.meta = member(line, key);
     } else {
-      refuse("unknown key \"" + std::string(key) + "\" (known: id, url, method, headers, body, body_b64)");
+      refuse("unknown key \"" + std::string(key) +
+             "\" (known: id, url, method, headers, body, body_b64, json, meta)");
     }
   }
   if (!has_url) refuse("\"url\" is missing");
@@ -152,6 +174,7 @@ void add_missing_headers(header_list& headers, const header_list& defaults) {
 parsed_line complete(raw_request raw, const request_defaults& defaults) {
   parsed_line line;
   line.id = std::move(raw.id);
+  line.meta = std::move(raw.meta);
   line.request.url = normalize_url(raw.url);
   line.request.headers = std::move(raw.headers);
   add_missing_headers(line.request.headers, defaults.headers);
@@ -161,10 +184,11 @@ parsed_line complete(raw_request raw, const request_defaults& defaults) {
   const bool has_body = own_body || defaults.body.has_value();
   if (has_body) {
     line.request.body = own_body ? *std::move(raw.body) : *defaults.body;
-    // As curl -d does; a body of JSON lines says itself what it is.
-    if (!own_body && find_header(line.request.headers, "Content-Type").empty()) {
+    // As curl --json and curl -d do; "body" and "body_b64" say themselves what they are.
+    const bool typed = !find_header(line.request.headers, "Content-Type").empty();
+    if (raw.is_json && !typed) line.request.headers.emplace_back("Content-Type", "application/json");
+    if (!own_body && !typed)
       line.request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-    }
   }
   const std::string usual = has_body ? "POST" : "GET";
   line.request.method = raw.method ? *raw.method : defaults.method.value_or(usual);
@@ -207,7 +231,8 @@ std::optional<parsed_line> parse_request_line(std::string_view line, const reque
   return complete(line.starts_with('{') ? read_json(line) : read_url(line), defaults);
 }
 
-std::string to_request_line(std::string_view id, const http_request& request, std::string_view asked) {
+std::string to_request_line(std::string_view id, const http_request& request, std::string_view asked,
+                            std::string_view meta) {
   json::object line;
   line["id"] = id;
   // If there were credentials in it, they are in a header.
@@ -230,7 +255,9 @@ std::string to_request_line(std::string_view id, const http_request& request, st
       line["body_b64"] = base64_encode(request.body);
     }
   }
-  return json::serialize(line);
+  std::string text = json::serialize(line);
+  if (!meta.empty()) text.insert(text.size() - 1, ",\"meta\":" + std::string(meta));
+  return text;
 }
 
 }  // namespace dspu::app

@@ -16,6 +16,7 @@ struct input_item {
   std::string id;
   http_request request;
   std::string asked;    // the URL as it was written, redacted; empty if that is the request's
+  std::string meta;     // JSON that comes back in the result; empty for none
   std::string line;     // if it is no request: what --failed-to gets
   std::string problem;  // not empty: this line is no request, and why ("urls.txt:17: …")
 };

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -27,7 +28,8 @@ void sync_directory_of(const std::string& path) {
 
 }  // namespace
 
-result_output::result_output(const fetch_options& options) : results_(open(options)), sync_(options.fsync) {
+result_output::result_output(const fetch_options& options)
+    : results_(open(options)), sync_(options.fsync), secrets_(options.secret_headers) {
   if (sync_ && options.output != "-" && results_.regular()) sync_directory_of(options.output);
   if (!options.failed_to.empty())
     failed_.emplace(line_writer::append_to(options.failed_to, file_access::owner_only));
@@ -54,7 +56,7 @@ void result_output::write(const result_record& record, const http_request& reque
   if (record.outcome == outcome::cancelled && results_.regular()) return;
   append_json_line(unwritten_, record);
   if (unwritten_.size() >= most_unwritten) flush();
-  if (!record.ok()) write_failed({record.id, request, record.url, record.wrong_line});
+  if (!record.ok()) write_failed({record.id, request, record.url, record.meta, record.wrong_line});
 }
 
 // Also where there is nothing to write: the writer throws what became of earlier lines.
@@ -85,7 +87,10 @@ void result_output::write_failed(const failed_request& failed) {
   if (!failed.wrong_line.empty()) {
     failed_->write(std::string(failed.wrong_line) + "\n");
   } else if (!failed.request.url.empty()) {
-    failed_->write(to_request_line(failed.id, failed.request, failed.asked) + "\n");
+    http_request again = failed.request;
+    std::erase_if(again.headers,
+                  [this](const auto& h) { return std::ranges::find(secrets_, h) != secrets_.end(); });
+    failed_->write(to_request_line(failed.id, again, failed.asked, failed.meta) + "\n");
   }
 }
 

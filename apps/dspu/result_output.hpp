@@ -45,6 +45,7 @@ class result_output {
     std::string_view id;
     const http_request& request;
     std::string_view asked;
+    std::string_view meta;
     std::string_view wrong_line;
   };
   // Also for a request that an earlier run finished without success.

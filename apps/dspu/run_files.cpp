@@ -89,6 +89,9 @@ file_list files_read(const fetch_options& options) {
     }
   }
   if (options.data && options.data->starts_with('@')) files.add("--data", options.data->substr(1));
+  for (const std::string& header : options.headers) {
+    if (header.starts_with('@')) files.add("--header", header.substr(1));
+  }
   files.add("--config", options.config);
   files.add("--cacert", options.cacert);
   return files;

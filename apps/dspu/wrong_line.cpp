@@ -1,5 +1,6 @@
 #include "dspu/wrong_line.hpp"
 
+#include "dspu/json_member.hpp"
 #include "dspu/request_line.hpp"
 #include "dspu/request_url.hpp"
 #include "dspu/utf8.hpp"
@@ -43,6 +44,7 @@ wrong_line::wrong_line(std::string_view line) {
     const json::string& text = own->get_string();
     url = to_utf8(redact_url(std::string_view(text.data(), text.size()).substr(0, longest_url)));
   }
+  if (const auto own = member_text(line, "meta")) meta = *own;
   try {
     if (const json::value* own = object->if_contains("id")) id = read_id(*own);
   } catch (const std::invalid_argument&) {  // the id is what is wrong

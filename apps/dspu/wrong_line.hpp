@@ -12,6 +12,7 @@ struct wrong_line {
 
   std::optional<std::string> id{};  // its own, if it has one
   std::string url{};  // what stands in the place of a URL, redacted, in UTF-8, at most 2,000 bytes
+  std::string meta{};  // as in parsed_line
 };
 
 // The line for --failed-to, to be mended there: with its id, if it is a JSON object or text; else as it is.

@@ -1040,6 +1040,19 @@ TEST(Engine, DoesNotCountWhatWasNeverSentAgainstItsOrigin) {
   EXPECT_THAT(run.wire.times("http://h/1"), SizeIs(1)) << "nor is it retried";
 }
 
+TEST(Engine, TellsOfTheHeadersOfTheLastAnswer) {
+  run_of run(urls("http://h/", 1), [](const http_request&, int nth) {
+    return nth == 1 ? reply{.status = 503, .headers = {{"X-Try", "1"}, {"Age", "3"}}}
+                    : reply{.headers = {{"X-Try", "2"}}};
+  });
+  run.options.flow.include_headers.names = {"x-try", "age"};
+  run.run();
+  const auto& headers = run.seen.records.at(0).headers;
+  ASSERT_THAT(headers, SizeIs(1));
+  EXPECT_EQ(headers[0].name, "x-try");
+  EXPECT_THAT(headers[0].values, ElementsAre("2"));
+}
+
 TEST(Engine, SavesTheLastBodyOnly) {
   dspu::app::testing::temporary_directory directory;
   run_of run(urls("http://h/", 1), [](const http_request&, int nth) {

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -165,6 +166,19 @@ TEST(FetchOptions, ReadsNamesOfHeaders) {
   EXPECT_THAT(parsed({"http://h", "--origin-only", "X-Api-Key,X-Token"}).origin_only,
               ElementsAre("X-Api-Key", "X-Token"));
   EXPECT_THAT(refusal({"http://h", "--origin-only", "X-Api-Key, X"}), HasSubstr("--origin-only"));
+}
+
+// Such headers are for the origin that was asked, and stand in no file.
+TEST(FetchOptions, ReadsSecretHeadersOnce) {
+  dspu::app::testing::temporary_directory directory;
+  dspu::app::testing::write_file(directory / "headers", "X-Api-Key: s3cret\n");
+  fetch_options o = parsed({"http://h", "-H", "@" + (directory / "headers"), "-H", "A: b"});
+  check(o, false);
+  std::filesystem::remove(directory / "headers");
+  EXPECT_THAT(to_input_options(o).defaults.headers, ElementsAre(Pair("X-Api-Key", "s3cret"), Pair("A", "b")));
+  EXPECT_THAT(to_engine_options(o).flow.origin_only, ElementsAre("X-Api-Key"));
+  EXPECT_THAT(contradiction(parsed({"http://h", "--header-env", "A: $DSPU_NO_SUCH_VARIABLE"}), false),
+              HasSubstr("DSPU_NO_SUCH_VARIABLE is not set"));
 }
 
 TEST(FetchOptions, SaysWhatIsWrongWithANameForBodies) {

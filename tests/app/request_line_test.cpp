@@ -124,6 +124,23 @@ TEST(RequestLine, ShowsNoSecretsInWhatIsWrong) {
   }
 }
 
+TEST(RequestLine, SendsJsonAsItIsWritten) {
+  const auto request = request_of(R"({"url":"http://h","json":{"a": 0.10,"n":12345678901234567890123}})");
+  EXPECT_EQ(request.body, R"({"a": 0.10,"n":12345678901234567890123})");
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_THAT(request.headers, ElementsAre(Pair("Content-Type", "application/json")));
+  EXPECT_THAT(request_of(R"({"url":"http://h","headers":{"content-type":"x"},"json":null})").headers,
+              ElementsAre(Pair("content-type", "x")));
+  EXPECT_EQ(request_of(to_request_line("1", request)).body, request.body);
+}
+
+TEST(RequestLine, PassesMetaThrough) {
+  const std::string text = R"({"url":"http://h","meta":{"order": [7, 0.10]}})";
+  const auto line = parse_request_line(text, {});
+  EXPECT_EQ(line->meta, R"({"order": [7, 0.10]})");
+  EXPECT_EQ(parse_request_line(to_request_line("1", line->request, {}, line->meta), {})->meta, line->meta);
+}
+
 TEST(RequestLine, KeepsAnEmptyBodyEmpty) {
   const auto request = request_of(R"({"url":"http://h","method":"POST","body":""})", {.body = "of -d"});
   const auto again = request_of(to_request_line("1", request), {.body = "of -d"});
@@ -155,6 +172,8 @@ TEST(RequestLine, SaysWhatIsWrong) {
       {R"({"url":"http://h","headers":{"Connection":"upgrade"}})", "may only be close"},
       {R"({"url":"http://h","body_b64":"?"})", "not base64"},
       {R"({"url":"http://h","body":"a","body_b64":"Zg=="})", "exclude each other"},
+      {R"({"url":"http://h","body":"a","json":{}})", "exclude each other"},
+      {R"({"url":"http://h","me\u0074a":1})", "without escapes"},
       {R"({"url":"http://h","body":{}})", "\"body\" must be text"}};
   for (const auto& [text, reason] : table) {
     try {

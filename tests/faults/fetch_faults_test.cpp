@@ -594,6 +594,34 @@ TEST_F(FetchFaultsWallClock, ShowsNoPasswordAndKeepsThoseOfFailedRequestsToItsOw
   EXPECT_THAT(proxy.err, AllOf(HasSubstr("only http://"), Not(HasSubstr("secret"))));
 }
 
+TEST_F(FetchFaultsWallClock, WritesNoSecretHeaderToAFile) {
+  hostile_server server;
+  server.misbehave(fault::reset_in_header);
+  write_input(server.url("/"));
+  write_file(directory / "headers", "Authorization: Bearer s3cret\n");
+  EXPECT_EQ(fetch_to_file({"-v", "-H", "@" + (directory / "headers"), "-H", "X-Plain: plain"}).status, 1);
+  EXPECT_THAT(read_file(failed), AllOf(HasSubstr("X-Plain"), Not(HasSubstr("s3cret"))));
+  EXPECT_THAT(read_file(output), Not(HasSubstr("s3cret")));
+}
+
+TEST_F(FetchFaultsWallClock, GivesMetaBackAndTheHeadersThatItIsAskedFor) {
+  hostile_server server;
+  server.misbehave(fault::too_many);
+  write_file(input, R"({"id":"good","url":")" + server.url("/0") + R"(","meta":{"a": 0.10}})" + "\n" +
+                        R"({"id":"bad","url":")" + server.url("/1") + R"(","meta":[1]})" + "\n" +
+                        R"({"id":"wrong","url":"ftp://h","meta":"x"})" + "\n");
+  EXPECT_EQ(fetch_to_file({"--include-headers", "content-length"}).status, 2);
+  std::map<std::string, std::string> lines;
+  for (const std::string& line : lines_of(read_file(output)))
+    lines[std::string(boost::json::parse(line).as_object().at("id").as_string())] = line;
+  EXPECT_THAT(lines["good"],
+              AllOf(HasSubstr(R"("meta":{"a": 0.10})"), HasSubstr(R"("headers":{"content-length":"2"})")));
+  EXPECT_THAT(lines["bad"],
+              AllOf(HasSubstr(R"("meta":[1])"), HasSubstr(R"("headers":{"content-length":"0"})")));
+  EXPECT_THAT(lines["wrong"], HasSubstr(R"("meta":"x")"));
+  EXPECT_THAT(read_file(failed), AllOf(HasSubstr(R"("meta":[1])"), HasSubstr(R"("meta":"x")")));
+}
+
 TEST_F(FetchFaultsWallClock, ListsWrongLinesAmongTheFailures) {
   write_file(input, R"({"id":"order-77","url":"ftp://x/y"})"
                     "\n");
