@@ -63,25 +63,51 @@ retry_rules parse_retry_on(std::string_view text) {
   }
 }
 
+load_refusal refusal_of(const attempt_result& result) {
+  const bool quota_is_used_up = result.quota && result.quota->remaining < 1;
+  switch (result.status()) {
+    case 429:
+      return load_refusal::sure;
+    case 503:
+      return result.retry_after ? load_refusal::sure : load_refusal::unsure;
+    case 403:
+      return result.retry_after || quota_is_used_up ? load_refusal::sure : load_refusal::none;
+    default:
+      return load_refusal::none;
+  }
+}
+
+std::optional<core::duration> wait_asked_by(const attempt_result& result) {
+  const bool quota_is_used_up = result.quota && result.quota->remaining < 1;
+  const auto until_renewed = quota_is_used_up ? result.quota->reset : std::nullopt;
+  return std::max(result.retry_after, until_renewed);  // nothing is less than anything
+}
+
 bool may_retry(const retry_rules& rules, const http_request& request, const attempt_result& result) {
-  const bool wanted = (result.failure && rules.failures.test(bit(*result.failure))) ||
-                      (result.status() < rules.statuses.size() && rules.statuses.test(result.status()));
+  const load_refusal refused = refusal_of(result);
+  const bool wanted = (result.failure && rules.failures.test(bit(*result.failure))) || rules.lists(result.status()) ||
+                      (refused == load_refusal::sure && rules.lists(429));
   if (!wanted) return false;
-  return rules.unsafe || is_idempotent(request.method) || (result.failure && !result.reached.sent) ||
+  return rules.unsafe || is_idempotent(request.method) || refused == load_refusal::sure ||
+         (result.failure && !result.reached.sent) ||
          !find_header(request.headers, "Idempotency-Key").empty();
 }
 
-core::verdict origin_verdict(const attempt_result& result, bool has_retry_after) {
+core::verdict origin_verdict(const attempt_result& result) {
   if (result.failure) {
-    const bool ours =
-        *result.failure == transport_failure::body_too_large || *result.failure == transport_failure::sink ||
-        *result.failure == transport_failure::unsendable ||
-        *result.failure == transport_failure::wrong_part || *result.failure == transport_failure::proxy;
-    return ours ? core::verdict::ignored : core::verdict::failure;
+    switch (*result.failure) {
+      case transport_failure::body_too_large:
+      case transport_failure::sink:
+      case transport_failure::unsendable:
+      case transport_failure::wrong_part:
+      case transport_failure::proxy:
+        return core::verdict::ignored;
+      default:
+        return core::verdict::failure;
+    }
   }
-  const unsigned status = result.response.status;
-  if (status == 429 && has_retry_after) return core::verdict::ignored;
-  return is_failure(status) ? core::verdict::failure : core::verdict::success;
+  if (refusal_of(result) == load_refusal::sure) return core::verdict::ignored;
+  return is_failure(result.response.status) ? core::verdict::failure : core::verdict::success;
 }
 
 load_sign load_sign_of(const attempt_result& result) {
@@ -96,8 +122,9 @@ load_sign load_sign_of(const attempt_result& result) {
   }
 }
 
-bool may_hold_origin(const retry_rules& rules, unsigned status) {
-  return status == 429 || status == 503 || (status < rules.statuses.size() && rules.statuses.test(status));
+bool may_hold_origin(const retry_rules& rules, const attempt_result& result) {
+  return result.answered() &&
+         (refusal_of(result) != load_refusal::none || rules.lists(result.response.status));
 }
 
 outcome final_outcome(const attempt_result& result) {

@@ -119,6 +119,7 @@ aio::call_context request_flow::context_of(const attempt& a, std::optional<watch
 void request_flow::landed(attempt a, attempt_result result, core::instant now) {
   record_attempt(a, result, now);
   if (result.failure == transport_failure::sink) throw io_error(result.error);
+  read_limits(result);
   const auto hint = obey_origin(a, result, now);
   if (follow_redirect(a, result, now) || begin_anew(a, result, now)) return;
   retry_or_finish(std::move(a), result, hint, now);
@@ -149,18 +150,20 @@ void request_flow::record_attempt(const attempt& a, const attempt_result& result
   if (result.failure) record.error = std::string(to_string(*result.failure)) + ": " + result.error;
 }
 
-// Tells the scheduler what the answer says about the origin. Returns the wish of a Retry-After.
+void request_flow::read_limits(attempt_result& result) const {
+  if (!result.answered()) return;
+  result.retry_after = retry_after(result.response.headers, options_.wall_clock());
+  result.quota = rate_quota_of(result.response.headers, options_.wall_clock());
+}
+
+// Tells the scheduler what the answer says about the origin. Returns how long that asks us to stay away.
 std::optional<core::duration> request_flow::obey_origin(const attempt& a, const attempt_result& result,
                                                         core::instant now) {
-  std::optional<core::duration> wish;
-  if (result.answered() && may_hold_origin(options_.retry, result.response.status)) {
-    wish = retry_after(result.response.headers, options_.wall_clock());
-  }
+  const auto wish = may_hold_origin(options_.retry, result) ? wait_asked_by(result) : std::nullopt;
   // The hold first: settling may make the origin's next request ready.
-  if (wish) scheduler_.hold(a.permit, *wish, now);
+  if (wish > core::duration::zero()) scheduler_.hold(a.permit, *wish, now);
   // A server that breaks bodies off and gives more of them each time is no server that is down.
-  const core::verdict verdict =
-      result.failure && came_further(a) ? core::verdict::ignored : origin_verdict(result, wish.has_value());
+  const core::verdict verdict = result.failure && came_further(a) ? core::verdict::ignored : origin_verdict(result);
   scheduler_.settle(a.permit, {verdict, load_sign_of(result)}, now);
   return wish;
 }

@@ -109,6 +109,7 @@ class request_flow {
   // Makes an item a wrong one if its body cannot be saved.
   void claim_file(input_item& item);
   void record_attempt(const attempt& a, const attempt_result& result, core::instant now) const;
+  void read_limits(attempt_result& result) const;
   std::optional<core::duration> obey_origin(const attempt& a, const attempt_result& result,
                                             core::instant now);
   bool begin_anew(attempt& a, const attempt_result& result, core::instant now);

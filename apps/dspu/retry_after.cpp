@@ -1,214 +1,64 @@
 #include "dspu/retry_after.hpp"
 
+#include "dspu/header_value.hpp"
+#include "dspu/http_date.hpp"
+#include "dspu/parse.hpp"
+
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <string>
+#include <stdexcept>
+#include <string_view>
 
 namespace dspu::app {
 
 namespace {
 
-using std::chrono::seconds;
-using std::chrono::sys_seconds;
+using std::chrono::nanoseconds;
+using reader = std::optional<nanoseconds> (*)(std::string_view value, std::chrono::sys_seconds server_now);
 
-// Far beyond any limit that a person sets, and far from overflow when it is added to an instant.
-constexpr seconds longest_wait = std::chrono::hours(24 * 365 * 100);
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view blanks = " \t";
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+std::optional<nanoseconds> read_milliseconds(std::string_view value, std::chrono::sys_seconds) {
+  const auto amount = parse_decimal(value);
+  if (!amount) return std::nullopt;
+  return wait_of(*amount, std::chrono::milliseconds(1));
 }
 
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+// "1m0s"
+std::optional<nanoseconds> read_go_duration(std::string_view value) {
+  try {
+    return std::min(parse_duration(value), longest_wait);
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
 }
 
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+std::optional<nanoseconds> read_seconds_or_date(std::string_view value, std::chrono::sys_seconds server_now) {
+  if (const auto amount = parse_decimal(value)) return wait_of(*amount, std::chrono::seconds(1));
+  if (const auto until = parse_http_date(value, server_now)) {
+    constexpr auto longest = std::chrono::floor<std::chrono::seconds>(longest_wait);
+    return std::clamp(*until - server_now, std::chrono::seconds::zero(), longest);
+  }
+  return read_go_duration(value);
 }
 
-// Reads a date piece by piece; after the first piece that does not fit, everything fails.
-class date_reader {
- public:
-  explicit date_reader(std::string_view rest) : rest_(rest) {}
-
-  bool good() const { return good_; }
-  bool at_end() const { return rest_.empty(); }
-
-  void literal(std::string_view expected) {
-    if (rest_.starts_with(expected)) {
-      rest_.remove_prefix(expected.size());
-    } else {
-      good_ = false;
-    }
-  }
-
-  int digits(std::size_t count) {
-    const std::string_view piece = rest_.substr(0, count);
-    if (piece.size() != count || !all_digits(piece)) {
-      good_ = false;
-      return 0;
-    }
-    rest_.remove_prefix(count);
-    int value = 0;
-    for (const char c : piece) value = value * 10 + (c - '0');
-    return value;
-  }
-
-  // The day of an asctime date: "06" is written " 6".
-  int padded_day() {
-    if (!rest_.starts_with(' ')) return digits(2);
-    rest_.remove_prefix(1);
-    return digits(1);
-  }
-
-  unsigned month() {
-    static constexpr std::array<std::string_view, 12> names{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto found =
-        std::ranges::find_if(names, [&](std::string_view n) { return same_letters(n, rest_.substr(0, 3)); });
-    if (found == names.end()) {
-      good_ = false;
-      return 0;
-    }
-    rest_.remove_prefix(3);
-    return static_cast<unsigned>(found - names.begin()) + 1;
-  }
-
-  seconds time_of_day() {
-    const int hour = digits(2);
-    literal(":");
-    const int minute = digits(2);
-    literal(":");
-    const int second = digits(2);
-    // 60 is a leap second.
-    if (hour > 23 || minute > 59 || second > 60) good_ = false;
-    return std::chrono::hours(hour) + std::chrono::minutes(minute) + seconds(second);
-  }
-
- private:
-  std::string_view rest_;
-  bool good_ = true;
+struct dialect {
+  std::string_view header;
+  reader read;
 };
 
-std::optional<sys_seconds> assemble(const date_reader& reader, int year, unsigned month, int day,
-                                    seconds time) {
-  if (!reader.good() || !reader.at_end()) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok()) return std::nullopt;
-  return std::chrono::sys_days(date) + time;
-}
-
-// The name of the day must be one; whether it is the right one does not matter.
-std::optional<std::string_view> after_day_name(std::string_view text, bool in_full) {
-  static constexpr std::array<std::string_view, 7> names{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                         "Thursday", "Friday", "Saturday"};
-  for (const std::string_view name : names) {
-    const std::string_view wanted = in_full ? name : name.substr(0, 3);
-    if (same_letters(text.substr(0, wanted.size()), wanted)) return text.substr(wanted.size());
-  }
-  return std::nullopt;
-}
-
-// Sun, 06 Nov 1994 08:49:37 GMT
-std::optional<sys_seconds> read_imf_date(std::string_view text) {
-  const auto rest = after_day_name(text, false);
-  if (!rest) return std::nullopt;
-  date_reader reader(*rest);
-  reader.literal(", ");
-  const int day = reader.digits(2);
-  reader.literal(" ");
-  const unsigned month = reader.month();
-  reader.literal(" ");
-  const int year = reader.digits(4);
-  reader.literal(" ");
-  const seconds time = reader.time_of_day();
-  reader.literal(" GMT");
-  return assemble(reader, year, month, day, time);
-}
-
-int full_year(int two_digits, sys_seconds now) {
-  const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(now)};
-  const int this_year = static_cast<int>(today.year());
-  const int candidate = this_year - this_year % 100 + two_digits;
-  return candidate > this_year + 50 ? candidate - 100 : candidate;
-}
-
-// Sunday, 06-Nov-94 08:49:37 GMT
-std::optional<sys_seconds> read_rfc850_date(std::string_view text, sys_seconds now) {
-  const auto rest = after_day_name(text, true);
-  if (!rest) return std::nullopt;
-  date_reader reader(*rest);
-  reader.literal(", ");
-  const int day = reader.digits(2);
-  reader.literal("-");
-  const unsigned month = reader.month();
-  reader.literal("-");
-  const int year = reader.digits(2);
-  reader.literal(" ");
-  const seconds time = reader.time_of_day();
-  reader.literal(" GMT");
-  return assemble(reader, full_year(year, now), month, day, time);
-}
-
-// Sun Nov  6 08:49:37 1994
-std::optional<sys_seconds> read_asctime_date(std::string_view text) {
-  const auto rest = after_day_name(text, false);
-  if (!rest) return std::nullopt;
-  date_reader reader(*rest);
-  reader.literal(" ");
-  const unsigned month = reader.month();
-  reader.literal(" ");
-  const int day = reader.padded_day();
-  reader.literal(" ");
-  const seconds time = reader.time_of_day();
-  reader.literal(" ");
-  const int year = reader.digits(4);
-  return assemble(reader, year, month, day, time);
-}
-
-// Leading zeros do not count towards the size of the number.
-seconds saturating_seconds(std::string_view digits) {
-  digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
-  if (digits.size() > 10) return longest_wait;
-  std::int64_t value = 0;
-  for (const char c : digits) value = value * 10 + (c - '0');
-  return std::min(seconds(value), longest_wait);
-}
-
-std::optional<std::string_view> single_value(const header_list& headers, std::string_view name) {
-  std::optional<std::string_view> value;
-  for (const auto& [key, text] : headers) {
-    if (!same_letters(key, name)) continue;
-    if (value && *value != trim(text)) return std::nullopt;
-    value = trim(text);
-  }
-  return value;
-}
+constexpr std::array<dialect, 3> dialects{{{"Retry-After-Ms", read_milliseconds},
+                                           {"X-Ms-Retry-After-Ms", read_milliseconds},
+                                           {"Retry-After", read_seconds_or_date}}};
 
 }  // namespace
 
-std::optional<sys_seconds> parse_http_date(std::string_view text, sys_seconds now) {
-  if (const auto date = read_imf_date(text)) return date;
-  if (const auto date = read_rfc850_date(text, now)) return date;
-  return read_asctime_date(text);
-}
-
-std::optional<seconds> retry_after(const header_list& headers, std::chrono::system_clock::time_point now) {
-  const auto value = single_value(headers, "Retry-After");
-  if (!value) return std::nullopt;
-  if (all_digits(*value)) return saturating_seconds(*value);
-  const auto wall = std::chrono::floor<seconds>(now);
-  const auto until = parse_http_date(*value, wall);
-  if (!until) return std::nullopt;
-  const auto date = single_value(headers, "Date");
-  const auto sent = date ? parse_http_date(*date, wall) : std::nullopt;
-  return std::clamp(*until - sent.value_or(wall), seconds::zero(), longest_wait);
+std::optional<nanoseconds> retry_after(const header_list& headers,
+                                       std::chrono::system_clock::time_point now) {
+  for (const dialect& d : dialects) {
+    const auto value = single_value(headers, d.header);
+    if (!value) continue;
+    if (const auto wait = d.read(*value, server_time(headers, now))) return wait;
+  }
+  return std::nullopt;
 }
 
 }  // namespace dspu::app

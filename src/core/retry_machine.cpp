@@ -15,14 +15,13 @@ retry_decision retry_machine::next(verdict v, double unit, std::optional<duratio
   if (v == verdict::ignored) return {false, retry_reason::not_retryable};
   if (attempt_ >= plan_->max_attempts) return {false, retry_reason::attempts_exhausted};
 
-  const bool hinted = retry_after && *retry_after >= duration{0};
-  if (hinted && *retry_after > plan_->max_retry_after) return {false, retry_reason::retry_after_too_long};
+  if (retry_after && *retry_after > plan_->max_retry_after) return {false, retry_reason::retry_after_too_long};
 
-  const auto nth = static_cast<std::uint64_t>(attempt_);
-  const duration delay = hinted ? *retry_after : plan_->backoff.delay(nth, unit, previous_delay_);
-  if (!hinted) previous_delay_ = delay;
+  previous_delay_ = plan_->backoff.delay(static_cast<std::uint64_t>(attempt_), unit, previous_delay_);
   ++attempt_;
-  return {true, hinted ? retry_reason::server_hint : retry_reason::backoff, delay};
+  const bool hint_is_longer = retry_after && *retry_after > previous_delay_;
+  if (hint_is_longer) return {true, retry_reason::server_hint, *retry_after};
+  return {true, retry_reason::backoff, previous_delay_};
 }
 
 const char* name_of(retry_reason r) {

@@ -11,6 +11,7 @@
 namespace {
 
 using namespace dspu::app;
+using namespace std::chrono_literals;
 using dspu::core::verdict;
 
 attempt_result answer(unsigned status) {
@@ -107,25 +108,72 @@ TEST(MayRetry, MindsTheStatusOfAnAnswerThatCouldNotBeRead) {
 // Six headers that could not be sent opened the breaker, and the good request to the same server never went.
 TEST(OriginVerdict, IsNothingOfWhatWasNeverSent) {
   const attempt_result unsent = failure(transport_failure::unsendable);
-  EXPECT_EQ(origin_verdict(unsent, false), dspu::core::verdict::ignored);
+  EXPECT_EQ(origin_verdict(unsent), dspu::core::verdict::ignored);
   EXPECT_EQ(load_sign_of(unsent), load_sign::none);
   EXPECT_EQ(final_outcome(unsent), outcome::invalid_input);
   EXPECT_FALSE(
       may_retry(parse_retry_on("connect,reset,timeout,dns,tls,protocol,proxy"), request("GET"), unsent));
 }
 
+attempt_result hinted(unsigned status, std::optional<dspu::core::duration> wait,
+                      std::optional<rate_quota> quota = std::nullopt) {
+  attempt_result result = answer(status);
+  result.retry_after = wait;
+  result.quota = quota;
+  return result;
+}
+
+TEST(RefusalOf, KnowsWhatWasNotCarriedOut) {
+  EXPECT_EQ(refusal_of(answer(429)), load_refusal::sure);
+  EXPECT_EQ(refusal_of(hinted(503, 1s)), load_refusal::sure);
+  EXPECT_EQ(refusal_of(hinted(503, 0s)), load_refusal::sure);
+  EXPECT_EQ(refusal_of(answer(503)), load_refusal::unsure);
+  EXPECT_EQ(refusal_of(answer(403)), load_refusal::none);
+  EXPECT_EQ(refusal_of(hinted(403, 60s)), load_refusal::sure);
+  EXPECT_EQ(refusal_of(hinted(403, std::nullopt, rate_quota{5000, 0, 30s})), load_refusal::sure);
+  EXPECT_EQ(refusal_of(hinted(403, std::nullopt, rate_quota{5000, 1, 30s})), load_refusal::none);
+  for (const unsigned status : {200u, 404u, 408u, 500u, 502u, 504u})
+    EXPECT_EQ(refusal_of(hinted(status, 1s, rate_quota{5, 0, 1s})), load_refusal::none) << status;
+  EXPECT_EQ(refusal_of(failure(transport_failure::reset)), load_refusal::none);
+}
+
+TEST(WaitAskedBy, IsTheLongerOfRetryAfterAndTheQuotasRenewal) {
+  EXPECT_EQ(wait_asked_by(answer(429)), std::nullopt);
+  EXPECT_EQ(wait_asked_by(hinted(429, 2s)), 2s);
+  EXPECT_EQ(wait_asked_by(hinted(429, 2s, rate_quota{5, 0, 30s})), 30s);
+  EXPECT_EQ(wait_asked_by(hinted(429, 60s, rate_quota{5, 0, 30s})), 60s);
+  // What is left says that the refusal has another cause.
+  EXPECT_EQ(wait_asked_by(hinted(429, std::nullopt, rate_quota{5, 3, 30s})), std::nullopt);
+}
+
+TEST(MayRetry, RepeatsWhatWasRefusedForLoadWhateverItsMethod) {
+  retry_rules rules = parse_retry_on(default_retry_on);
+  for (const std::string_view method : {"POST", "PATCH", "GET"}) {
+    EXPECT_TRUE(may_retry(rules, request(std::string(method)), answer(429))) << method;
+    EXPECT_TRUE(may_retry(rules, request(std::string(method)), hinted(503, 1s))) << method;
+    EXPECT_TRUE(may_retry(rules, request(std::string(method)), hinted(403, 60s))) << method;
+  }
+  EXPECT_FALSE(may_retry(parse_retry_on("503"), request("POST"), answer(429)));
+  EXPECT_FALSE(may_retry(parse_retry_on("503"), request("GET"), hinted(403, 60s)));
+}
+
 TEST(OriginVerdict, TellsTroubleFromAnswers) {
   for (const unsigned status : {200u, 301u, 400u, 401u, 404u, 418u}) {
-    EXPECT_EQ(origin_verdict(answer(status), false), verdict::success) << status;
+    EXPECT_EQ(origin_verdict(answer(status)), verdict::success) << status;
   }
-  for (const unsigned status : {408u, 429u, 500u, 503u, 599u}) {
-    EXPECT_EQ(origin_verdict(answer(status), false), verdict::failure) << status;
+  for (const unsigned status : {408u, 500u, 503u, 599u}) {
+    EXPECT_EQ(origin_verdict(answer(status)), verdict::failure) << status;
   }
-  EXPECT_EQ(origin_verdict(answer(429), true), verdict::ignored);
-  EXPECT_EQ(origin_verdict(answer(503), true), verdict::failure);
-  EXPECT_EQ(origin_verdict(failure(transport_failure::connect), false), verdict::failure);
-  EXPECT_EQ(origin_verdict(failure(transport_failure::body_too_large), false), verdict::ignored);
-  EXPECT_EQ(origin_verdict(failure(transport_failure::proxy), false), verdict::ignored);
+  EXPECT_EQ(origin_verdict(failure(transport_failure::connect)), verdict::failure);
+  EXPECT_EQ(origin_verdict(failure(transport_failure::body_too_large)), verdict::ignored);
+  EXPECT_EQ(origin_verdict(failure(transport_failure::proxy)), verdict::ignored);
+}
+
+TEST(OriginVerdict, DoesNotTakeAFullOriginForAnIllOne) {
+  EXPECT_EQ(origin_verdict(answer(429)), verdict::ignored);
+  EXPECT_EQ(origin_verdict(hinted(429, 1s)), verdict::ignored);
+  EXPECT_EQ(origin_verdict(hinted(503, 1s)), verdict::ignored);
+  EXPECT_EQ(origin_verdict(hinted(403, 1s)), verdict::ignored);
 }
 
 TEST(FinalOutcome, NamesWhatHappened) {

@@ -1,5 +1,8 @@
 #include "dspu/retry_after.hpp"
 
+#include "dspu/header_value.hpp"
+#include "dspu/http_date.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -18,7 +21,7 @@ using std::chrono::seconds;
 // 1994-11-06 08:49:37 UTC, the date of RFC 9110's examples.
 constexpr std::chrono::sys_seconds example{784111777s};
 
-std::optional<seconds> wait_for(std::string_view value) {
+std::optional<std::chrono::nanoseconds> wait_for(std::string_view value) {
   const header_list headers{{"Content-Type", "text/plain"}, {"retry-after", std::string(value)}};
   return retry_after(headers, example);
 }
@@ -30,8 +33,30 @@ TEST(RetryAfter, ReadsSeconds) {
   EXPECT_EQ(wait_for("0000000000000000000030"), 30s);
 }
 
+TEST(RetryAfter, ReadsSecondsWithAFraction) {
+  EXPECT_EQ(wait_for("0.493"), 493ms);
+  EXPECT_EQ(wait_for("2.0"), 2s);
+  EXPECT_EQ(wait_for("1.000000001"), 1s + 1ns);
+}
+
+TEST(RetryAfter, ReadsDurationsAsGoPrintsThem) {
+  EXPECT_EQ(wait_for("1m0s"), 60s);
+  EXPECT_EQ(wait_for("493ms"), 493ms);
+  EXPECT_EQ(wait_for("1h2m3.5s"), 3723500ms);
+}
+
+TEST(RetryAfter, ReadsMillisecondsBeforeSecondsThatAreRounded) {
+  for (const std::string_view name : {"Retry-After-Ms", "x-ms-retry-after-ms"}) {
+    const header_list headers{{"Retry-After", "1"}, {std::string(name), "493"}};
+    EXPECT_EQ(retry_after(headers, example), 493ms) << name;
+    EXPECT_EQ(retry_after({{std::string(name), "12.5"}}, example), 12500us) << name;
+    // What cannot be read does not stand in the way of what can.
+    EXPECT_EQ(retry_after({{std::string(name), "soon"}, {"Retry-After", "1"}}, example), 1s) << name;
+  }
+}
+
 TEST(RetryAfter, SaturatesHugeValues) {
-  constexpr seconds century = std::chrono::hours(24 * 365 * 100);
+  constexpr std::chrono::nanoseconds century = longest_wait;
   EXPECT_EQ(wait_for("9999999999"), century);
   EXPECT_EQ(wait_for(std::string(500, '9')), century);
   EXPECT_EQ(wait_for("Fri, 31 Dec 9999 23:59:59 GMT"), century);
@@ -39,7 +64,7 @@ TEST(RetryAfter, SaturatesHugeValues) {
 
 TEST(RetryAfter, IgnoresNegativeAndUnreadable) {
   for (const std::string_view text :
-       {"", " ", "-5", "+5", "1e9", "1.5", "1m0s", "5s", "soon", "5, 6", "5 6", "0x10", "NaN",
+       {"", " ", "-5", "+5", "1e9", ".", "1.5.2", ".5", "1s1m", "-1s", "soon", "5, 6", "5 6", "0x10", "NaN",
         "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 24:49:37 GMT", "Xxx, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT!"}) {
     EXPECT_EQ(wait_for(text), std::nullopt) << text;

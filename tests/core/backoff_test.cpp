@@ -102,6 +102,16 @@ TEST(RetryMachine, HonoursTheServersWishUpToItsLimit) {
   EXPECT_EQ(machine.next(verdict::failure, 0, 5min + 1ns).reason, retry_reason::retry_after_too_long);
 }
 
+TEST(RetryMachine, WaitsForItsBackoffWhenTheServerAsksForLess) {
+  const retry_plan plan(9, {.jitter = jitter::none}, 5min);
+  retry_machine machine(plan);
+  const auto at_once = machine.next(verdict::failure, 0, 0s);
+  EXPECT_EQ(at_once.delay, 1s);
+  EXPECT_EQ(at_once.reason, retry_reason::backoff);
+  EXPECT_EQ(machine.next(verdict::failure, 0, 1999ms).delay, 2s);
+  EXPECT_EQ(machine.next(verdict::failure, 0, 4001ms).delay, 4001ms);
+}
+
 TEST(RetryMachine, NamesTheOptionItsValueAndItsRange) {
   try {
     retry_plan(0, {}, 5min);

@@ -1,7 +1,10 @@
-// Retry-After in both its forms, together with the Date that it is measured against.
+// Retry-After in all its forms and the headers of rate limits, together with the Date that they are measured against.
 //
 // Input: four bytes that choose the local time, then header lines.
 #include "dspu/core/duration.hpp"
+#include "dspu/header_value.hpp"
+#include "dspu/http_date.hpp"
+#include "dspu/rate_headers.hpp"
 #include "dspu/retry_after.hpp"
 #include "dspu/serve_answer.hpp"
 #include "fuzz/claim.hpp"
@@ -64,18 +67,12 @@ void check_date(const std::string& text, sys_seconds now) {
   claim(parse_http_date(http_date(*date), now) == date, "parse(format(x)) == x", text);
 }
 
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // Exactly one line, and a number: then there is no doubt about what it means.
-void check_number(const header_list& headers, std::optional<seconds> wait) {
+void check_number(const header_list& headers, std::optional<std::chrono::nanoseconds> wait) {
   if (headers.size() != 1 || headers[0].first != "Retry-After" || !is_number(trim(headers[0].second))) return;
   claim(wait == counted(trim(headers[0].second)), "a number of seconds is that number, to a century",
         headers[0].second);
@@ -99,6 +96,15 @@ void check_wait(const header_list& headers, sys_seconds now) {
   claim(retry_after(headers, now + std::chrono::hours(12345)) == wait, "Date stands in for our clock", shown);
 }
 
+void check_quota(const header_list& headers, sys_seconds now) {
+  const auto quota = rate_quota_of(headers, now);
+  if (!quota) return;
+  claim(quota->remaining >= 0, "what is left is not negative", std::to_string(quota->remaining));
+  claim(!quota->limit || *quota->limit >= 0, "a limit is not negative", std::to_string(quota->limit.value_or(0)));
+  const auto reset = quota->reset.value_or(seconds::zero());
+  claim(reset >= seconds::zero() && reset <= a_century, "a reset is within a century", std::to_string(reset.count()));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -107,5 +113,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const header_list headers = read_headers(input);
   for (const auto& [name, value] : headers) check_date(std::string(trim(value)), now);
   check_wait(headers, now);
+  check_quota(headers, now);
   return 0;
 }

@@ -48,8 +48,8 @@ struct retry_options {
   double multiplier = 2.0;
   // How the pause is drawn: none, full (uniform in [0, pause]), equal (its upper half), decorrelated.
   core::jitter jitter = core::jitter::full;
-  // A failure that says when to come back (Retry-After) is obeyed in place of the backoff, up to this; if it asks for
-  // more, the call fails at once with that failure. At least 0.
+  // A failure that says when to come back (Retry-After) is obeyed, up to this, if it asks for longer than the backoff;
+  // if it asks for more than this, the call fails at once with that failure. At least 0.
   duration max_retry_after = std::chrono::minutes{5};
   // Which outcomes are worth another attempt. Without it: every exception, and every result without a value.
   classifier classify = nullptr;

@@ -29,7 +29,7 @@ enum class retry_reason {
   attempts_exhausted,    // stop: max_attempts were made
   retry_after_too_long,  // stop: the server asked for more than max_retry_after
   backoff,               // wait: as the backoff says
-  server_hint,           // wait: as the server asked (Retry-After)
+  server_hint,           // wait: as the server asked (Retry-After), which is longer than the backoff
 };
 
 // "attempts_exhausted" and so on.
@@ -54,8 +54,9 @@ class retry_machine {
   // The attempt being made, from 1.
   std::int64_t attempt() const { return attempt_; }
 
-  // Call once after each attempt. `unit` is uniform in [0, 1); `retry_after` is the server's own wish. A wish
-  // that is not negative replaces the backoff, whatever max_delay says: the server knows better than we do.
+  // Call once after each attempt. `unit` is uniform in [0, 1); `retry_after` is how long the server asked us to
+  // wait. A longer wait than the backoff replaces it, whatever max_delay says. A shorter one changes nothing:
+  // servers round to whole seconds and send 0, and a retry at once is what the backoff exists to prevent.
   retry_decision next(verdict v, double unit, std::optional<duration> retry_after = std::nullopt);
 
  private:
