@@ -25,6 +25,8 @@ cause cause_of(wait_reason why) {
       return {"bulkhead", "full"};
     case wait_reason::rate_limit:
       return {"rate_limiter", "tokens"};
+    case wait_reason::pace:
+      return {"adaptive_rate", "pace"};
     case wait_reason::retry_after:
       return {"retry_after", "held"};
     case wait_reason::circuit_open:
@@ -90,6 +92,14 @@ void decision_feed::on_limit(std::string_view origin, std::size_t limit, std::si
        {{"limit", static_cast<double>(limit)}, {"in_flight", static_cast<double>(in_flight)}});
 }
 
+void decision_feed::on_pace(std::string_view origin, const pace_report& learnt, core::instant now) {
+  run_.on_pace(origin, learnt);
+  tell(event_kind::limit_changed, {.origin = origin}, "adaptive_rate", "learnt", now,
+       {{"rate", learnt.learnt.rate.value_or(0)},
+        {"burst", static_cast<double>(learnt.learnt.burst.value_or(0))},
+        {"refused", static_cast<double>(learnt.refused)}});
+}
+
 void decision_feed::waited(std::string_view origin, const job& j, core::duration wait, wait_reason why,
                            core::instant now) const {
   const cause by = cause_of(why);
@@ -103,6 +113,12 @@ void decision_feed::retry(const job& again, core::duration delay, core::retry_re
   run_.on_retry(again, delay, reason);
   tell(event_kind::retry_scheduled, again, "retry", core::name_of(reason), now,
        {{"attempt", static_cast<double>(again.retry.attempt() - 1)}, {"delay", seconds(delay)}});
+}
+
+void decision_feed::refused_for_load(const job& again, core::duration delay, core::instant now) const {
+  run_.on_refusal(again, delay);
+  tell(event_kind::retry_scheduled, again, "adaptive_rate", "refused", now,
+       {{"attempt", static_cast<double>(again.attempts.size())}, {"delay", seconds(delay)}});
 }
 
 void decision_feed::gave_up(const job& j, std::string_view reason, core::instant now) const {

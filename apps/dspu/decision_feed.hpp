@@ -27,10 +27,13 @@ class flow_observer {
   // A turn of the event loop is over: the results told since the last one may be kept together. Throws: io_error.
   virtual void on_turn() {}
   virtual void on_retry(const job& again, core::duration delay, core::retry_reason reason) = 0;
+  // It was refused for load and waits for its origin's pace, at least so long.
+  virtual void on_refusal(const job& again, core::duration delay) = 0;
   virtual void on_hold(std::string_view origin, core::duration duration) = 0;
   // `open_for`: if it opened, how long it stays so.
   virtual void on_breaker(std::string_view origin, core::circuit_transition transition,
                           core::duration open_for) = 0;
+  virtual void on_pace(std::string_view origin, const pace_report& learnt) = 0;
 };
 
 // What the pipeline of an attempt knows of the request, for the observer.
@@ -51,10 +54,13 @@ class decision_feed final : public scheduler::listener {
   void on_limit(std::string_view origin, std::size_t limit, std::size_t in_flight,
                 core::instant now) override;
 
+  void on_pace(std::string_view origin, const pace_report& learnt, core::instant now) override;
+
   void result(const result_record& record, const http_request& request) { run_.on_result(record, request); }
   void waited(std::string_view origin, const job& j, core::duration wait, wait_reason why,
               core::instant now) const;
   void retry(const job& again, core::duration delay, core::retry_reason reason, core::instant now) const;
+  void refused_for_load(const job& again, core::duration delay, core::instant now) const;
   void gave_up(const job& j, std::string_view reason, core::instant now) const;
   void refused(const job& j, outcome why, core::instant now) const;
   void finished(const job& j, outcome how, core::instant now) const;

@@ -32,24 +32,24 @@ struct demo_options {
 
 // A server that shows every policy at work within some seconds.
 serve_options troubled() {
-  return {.failure_rate = 0.08,
+  return {.failure_rate = 0.05,
           .reset_rate = 0.01,
           .truncate_rate = 0.005,
+          .failure_statuses = {500, 502},
           .latency = {.kind = latency_spec::shape::lognormal, .p50 = 8ms},
           .outages = {{.from = 3s, .to = 6s}},
-          .limit = request_limit{.amount = 300, .burst = 150}};
+          .limit = request_limit{.amount = 300, .burst = 20},
+          .sends_retry_after = false};
 }
 
-// A client that asks for more than the server gives, and gets everything all the same.
+// A client that is not told what the server admits, and gets everything all the same.
 fetch_options patient() {
   fetch_options options;
   options.concurrency = 64;
   options.host_concurrency = 64;
-  options.host_rate = parse_rate("450/s,burst=50");
   options.max_attempts = 12;
   options.backoff.base_delay = 100ms;
   options.backoff.max_delay = 2s;
-  options.breaker.timeout = 1s;
   options.verbose = false;
   return options;
 }
@@ -113,8 +113,8 @@ int run_demo(const demo_options& asked) {
     options.inputs = {requests.path()};
     options.output = asked.output;
     std::cerr << "The server at " << elsewhere.server().url()
-              << " fails 8 % of requests, cuts off 1.5 %, admits 300/s,\nand is gone from second 3 to second 6. "
-                 "Results go to "
+              << " fails 5 % of requests, cuts off 1.5 %,\nis gone from second 3 to second 6, and answers 429 to more than "
+                 "300 requests a second,\nwithout a Retry-After: the client has to find that out. Results go to "
               << asked.output << ".\n";
     const int status = run_fetch(std::move(options));
     const serve_statistics seen = elsewhere.server().statistics();

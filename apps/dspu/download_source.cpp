@@ -2,6 +2,7 @@
 
 #include "dspu/digest.hpp"
 #include "dspu/json_writer.hpp"
+#include "dspu/http_date.hpp"
 #include "dspu/retry_after.hpp"
 #include "dspu/utf8.hpp"
 

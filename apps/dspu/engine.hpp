@@ -70,6 +70,7 @@ class basic_engine {
   std::size_t waiting() const { return flow_.waiting(); }
   bool input_ended() const { return input_ended_; }
   origin_census census() const { return flow_.census(now()); }
+  std::vector<named_pace> paces() const { return flow_.paces(); }
   wait_totals waits() const { return flow_.waits(now()); }
   // Since run() began.
   core::duration elapsed() const { return now() - started_; }

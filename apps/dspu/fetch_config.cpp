@@ -28,6 +28,7 @@ class taking_over {
     if (name == "host_rate")
       return as<aio::rate_limiter_options>(
           [this](const auto& o) { rate(o, "--host-rate", options_.host_rate); });
+    if (name == "pace") return as(&taking_over::pace);
     if (name == "retry") return as(&taking_over::retry);
     if (name == "retry_budget") return as(&taking_over::retry_budget);
     if (name == "timeout") return as(&taking_over::timeout);
@@ -78,6 +79,7 @@ class taking_over {
   void breaker(const aio::circuit_breaker_options& o) {
     core::breaker_options made = aio::detail::machine_options(o);
     if (given_("--breaker-failures")) made.failure_threshold = options_.breaker.failure_threshold;
+    if (given_("--breaker-share")) made.window = options_.breaker.window;
     if (given_("--breaker-successes")) made.success_threshold = options_.breaker.success_threshold;
     if (given_("--breaker-timeout")) made.timeout = options_.breaker.timeout;
     options_.breaker = made;
@@ -87,6 +89,17 @@ class taking_over {
     refuse_if(!o.also.empty(), "also");
     refuse_if(o.shadow, "shadow");
     if (!given_(flag)) value = rate_spec{o.rate, o.per, o.capacity};
+  }
+
+  void pace(const aio::adaptive_rate_options& o) {
+    refuse_if(o.shadow, "shadow");
+    refuse_if(o.max_queue != aio::adaptive_rate_options{}.max_queue, "max_queue");
+    if (given_("--pace") || given_("--no-pace")) return;
+    options_.pace = core::adaptive_rate_options{.initial_rate = o.initial_rate,
+                                                .min_rate = o.min_rate,
+                                                .max_rate = o.max_rate,
+                                                .max_burst = o.max_burst,
+                                                .max_concurrency = o.max_concurrency};
   }
 
   void retry(const aio::retry_options& o) {
@@ -147,7 +160,7 @@ class taking_over {
 };
 
 constexpr std::string_view names =
-    "adaptive_concurrency, breaker, concurrency, hedge, host_concurrency, host_rate, rate, retry, "
+    "adaptive_concurrency, breaker, concurrency, hedge, host_concurrency, host_rate, pace, rate, retry, "
     "retry_budget, timeout";
 
 }  // namespace

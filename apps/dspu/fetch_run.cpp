@@ -238,6 +238,16 @@ void fetch_run::on_retry(const job& again, core::duration delay, core::retry_rea
                last_attempt(again));
 }
 
+void fetch_run::on_refusal(const job& again, core::duration delay) {
+  if (!options_.verbose) return;
+  console_.say(again.request.url + ": refused with " + last_attempt(again) + "; again at its origin's pace, in " +
+               format_duration(delay) + " or later");
+}
+
+void fetch_run::on_pace(std::string_view origin, const pace_report& learnt) {
+  if (options_.verbose) console_.say(std::string(origin) + ": " + describe(learnt));
+}
+
 void fetch_run::on_hold(std::string_view origin, core::duration duration) {
   summary_.add_hold();
   if (options_.verbose)
@@ -312,10 +322,15 @@ int fetch_run::end() {
   run_facts facts;
   facts.elapsed = engine_.elapsed();
   facts.waits = engine_.waits();
+  facts.paces = engine_.paces();
   facts.resumed = resumed_ ? resumed_->skipped() : 0;
   facts.unsent = engine_.counts().unsent;
   facts.exit_status = error_ ? exit_io : exit_status_of(end_);
   if (!options_.quiet) console_.print(summary_.to_text(facts));
+  if (options_.print_limits) {
+    const std::string limits = options_that_state(facts.paces);
+    console_.say(limits.empty() ? "dspu fetch: no limit was found" : limits);
+  }
   if (summary_json_) {
     summary_json_->write(summary_.to_json(facts));
     summary_json_->finish(until_interrupted());

@@ -38,6 +38,8 @@ class fetch_run final : flow_observer {
   void on_result(const result_record& record, const http_request& request) override;
   void on_turn() override { flush(); }
   void on_retry(const job& again, core::duration delay, core::retry_reason reason) override;
+  void on_refusal(const job& again, core::duration delay) override;
+  void on_pace(std::string_view origin, const pace_report& learnt) override;
   void on_hold(std::string_view origin, core::duration duration) override;
   void on_breaker(std::string_view origin, core::circuit_transition transition,
                   core::duration open_for) override;

@@ -1,6 +1,7 @@
 // An exchange that would like to go beside the attempt of the same request that is out (--hedge).
 #pragma once
 
+#include "dspu/core/adaptive_rate_machine.hpp"
 #include "dspu/core/duration.hpp"
 
 #include <functional>
@@ -17,6 +18,7 @@ struct hedge_ask {
   // The scheduler's own notes.
   enum class stage { idle, waiting, going } now = stage::idle;
   core::instant charged{};  // to the retry budget
+  core::adaptive_rate_machine::call pace{};
   std::list<hedge_ask*>::iterator turn{};
 };
 

@@ -57,7 +57,7 @@ struct job {
 
   core::instant read_at;
   std::optional<core::instant> started_at;        // of the first attempt
-  core::instant deadline = core::instant::max();  // set when it starts
+  core::instant deadline = core::instant::max();  // set when it starts; anew after a refusal for load
   std::vector<attempt_record> attempts;
   std::unique_ptr<kept_body> begun_body;  // the beginning of one that broke off
   std::uint64_t furthest = 0;             // how much of one there has been
@@ -67,6 +67,8 @@ struct job {
   std::uint64_t bytes = 0;     // of a last body that did not come whole
   bool retry_refused = false;  // by its origin's retry budget
   bool is_retry = false;       // the attempt that is due repeats one that failed
+  std::uint32_t refusals = 0;  // for load, while others were admitted; these attempts do not count
+  std::uint64_t admitted_at_refusal = 0;  // by its origin, when it was last refused
   std::optional<core::instant>
       withdrawn;  // when that was charged to its origin's retry budget; until it goes
 

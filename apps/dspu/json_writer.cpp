@@ -126,6 +126,12 @@ void json_writer::integer(std::uint64_t number) {
   out_.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr);
 }
 
+void json_writer::value(double number) {
+  separate();
+  std::array<char, 32> text;
+  out_.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr);
+}
+
 // By whole numbers: half of a result line is times, and printing a double takes ten times as long.
 void json_writer::milliseconds(std::chrono::nanoseconds duration) {
   separate();

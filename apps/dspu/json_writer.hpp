@@ -35,6 +35,7 @@ class json_writer {
   void value(const char* text) { value(std::string_view(text)); }
   void value(bool flag);
   void value(std::unsigned_integral auto number) { integer(number); }
+  void value(double number);  // finite
   void null();
   // In milliseconds, to the microsecond. What is negative counts as 0.
   void milliseconds(std::chrono::nanoseconds duration);

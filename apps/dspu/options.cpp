@@ -3,6 +3,7 @@
 #include "dspu/cli_option.hpp"
 #include "dspu/failure.hpp"
 #include "dspu/metrics_server.hpp"
+#include "dspu/request_url.hpp"
 #include "dspu/run_files.hpp"
 #include "dspu/secret_headers.hpp"
 
@@ -50,6 +51,20 @@ nanoseconds parse_duration_or_none(std::string_view text) {
 
 std::uint64_t parse_size_or_none(std::string_view text) {
   return text == "none" ? std::numeric_limits<std::uint64_t>::max() : parse_size(text);
+}
+
+// "https://api.example.com" of "https://api.example.com:443/=50/s".
+std::string origin_before_equals(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos)
+    throw std::invalid_argument("'" + std::string(text) + "' is not an origin and its rate, such as https://api.example.com=50/s");
+  return parse_url(std::string(text.substr(0, equals))).server.to_string();
+}
+
+double parse_share(std::string_view text) {
+  const double share = parse_ratio(text);
+  if (share == 0) throw std::invalid_argument("'" + std::string(text) + "' is not more than 0");
+  return share;
 }
 
 double parse_multiplier(std::string_view text) {
@@ -170,6 +185,9 @@ void add_output_options(CLI::App& app, fetch_options& o) {
   app.add_option("--record", o.record, "Write a trace of all requests and attempts here, to be replayed")
       ->type_name("FILE")
       ->group(group);
+  app.add_flag("--print-limits", o.print_limits,
+               "At the end, print options that state the limits that were found")
+      ->group(group);
   auto* quiet = app.add_flag("-q,--quiet", o.quiet, "No progress, no summary")->group(group);
   app.add_flag("-v,--verbose", o.verbose, "Explain every retry, every hold, every breaker")
       ->group(group)
@@ -205,6 +223,27 @@ void add_load_options(CLI::App& app, fetch_options& o) {
   add_parsed_option(app, "--host-rate", o.host_rate, parse_rate, "The same for each origin")
       ->type_name("RATE")
       ->group(group);
+  auto add_origin_rate = [&o](const std::string& text) {
+    try {
+      o.origin_rates.insert_or_assign(origin_before_equals(text), parse_rate(text.substr(text.find('=') + 1)));
+    } catch (const std::invalid_argument& error) {
+      throw CLI::ValidationError("--origin-rate", error.what());
+    }
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "--origin-rate",
+         [add_origin_rate](const std::vector<std::string>& all) { std::ranges::for_each(all, add_origin_rate); },
+         "The rate of one origin, as https://api.example.com=50/s,burst=20; may be repeated")
+      ->type_name("ORIGIN=RATE")
+      ->allow_extra_args(false)
+      ->group(group);
+  auto* bounds = add_parsed_option(app, "--pace", o.pace, parse_pace,
+                                   "Bounds of the pace that is learnt of each origin: max=100/s,min=1/m,burst=20,initial=5/s")
+                     ->type_name("BOUNDS")
+                     ->group(group);
+  app.add_flag("--no-pace", o.no_pace, "Do not learn from refusals at which pace an origin takes requests")
+      ->group(group)
+      ->excludes(bounds);
 }
 
 void add_retry_options(CLI::App& app, fetch_options& o) {
@@ -250,7 +289,7 @@ void add_retry_options(CLI::App& app, fetch_options& o) {
       ->type_name("DELAY")
       ->group(group);
   add_parsed_option(app, "--retry-after-max", o.retry_after_max, parse_duration,
-                    "Fail at once where a Retry-After asks for more", "5m")
+                    "Fail at once where a Retry-After asks for more", "2h")
       ->type_name("TIME")
       ->group(group);
   add_parsed_option(app, "--max-failures", o.max_failures, count_between<std::uint64_t>(1, 1'000'000'000),
@@ -263,15 +302,19 @@ void add_breaker_options(CLI::App& app, fetch_options& o) {
   const std::string group = "Breaker (one for each origin)";
   using count = std::int64_t;
   add_parsed_option(app, "--breaker-failures", o.breaker.failure_threshold,
-                    count_between<count>(1, 1'000'000), "Failures in a row that open it", "5")
+                    count_between<count>(0, 1'000'000), "Failures in a row that open it, too; 0: however many", "0")
       ->type_name("N")
       ->group(group);
+  add_parsed_option(app, "--breaker-share", o.breaker.window.failure_rate, parse_share,
+                    "Share of failures among the newest 20 results, of at least 10, that opens it", "80%")
+      ->type_name("SHARE")
+      ->group(group);
   add_parsed_option(app, "--breaker-successes", o.breaker.success_threshold,
-                    count_between<count>(1, 1'000'000), "Successes that close it again", "2")
+                    count_between<count>(1, 1'000'000), "Successes that close it again", "3")
       ->type_name("N")
       ->group(group);
   add_parsed_option(app, "--breaker-timeout", o.breaker.timeout, parse_positive_duration,
-                    "How long it stays open before it is tried", "30s")
+                    "How long it stays open before it is tried; twice as long each time, up to 30s", "1s")
       ->type_name("TIME")
       ->group(group);
   app.add_flag("--no-breaker", o.no_breaker, "None at all")->group(group);
@@ -374,6 +417,16 @@ body_options to_body_options(const fetch_options& options) {
 
 }  // namespace
 
+core::breaker_options default_breaker() {
+  return {.failure_threshold = 0,
+          .success_threshold = 3,
+          .timeout = std::chrono::seconds(1),
+          .window = {.calls = 20, .min_calls = 10, .failure_rate = 0.8},
+          .timeout_multiplier = 2,
+          .max_timeout = std::chrono::seconds(30),
+          .half_open_ramp = true};
+}
+
 void add_fetch_options(CLI::App& app, fetch_options& options) {
   add_input_options(app, options);
   add_output_options(app, options);
@@ -436,7 +489,15 @@ engine_options to_engine_options(const fetch_options& options) {
   load.origin.concurrency = options.host_concurrency;
   load.origin.adaptive = options.adaptive_concurrency;
   load.origin.rate = options.host_rate;
+  load.origin_rates = options.origin_rates;
   load.origin.retry_budget = options.retry_budget;
+  if (!options.no_pace) {
+    load.origin.pace = options.pace;
+    load.origin.pace->max_hold = options.retry_after_max;
+    load.origin.pace->max_concurrency =
+        std::min(options.pace.max_concurrency, static_cast<std::int64_t>(most_per_origin(options)));
+  }
+  load.origin.health.tries = static_cast<std::int64_t>(options.max_attempts);
   load.origin.breaker = options.breaker;
   if (options.no_breaker) load.origin.breaker.reset();
   load.retry_after_max = options.retry_after_max;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dspu/classify.hpp"
+#include "dspu/core/adaptive_rate_options.hpp"
 #include "dspu/core/backoff.hpp"
 #include "dspu/core/breaker_options.hpp"
 #include "dspu/engine.hpp"
@@ -15,6 +16,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,9 @@ class App;
 }
 
 namespace dspu::app {
+
+// For origins that are ill: most of the newest requests fail. It comes back after 1 s, 2 s, 4 s … 30 s, and by steps.
+core::breaker_options default_breaker();
 
 struct fetch_options {
   std::string config;  // a file of policies: fetch_config.hpp
@@ -51,6 +56,7 @@ struct fetch_options {
   std::string summary_json;
   std::optional<boost::asio::ip::tcp::endpoint> metrics;
   std::string record;
+  bool print_limits = false;
   bool quiet = false;
   bool verbose = false;
   // load
@@ -59,6 +65,9 @@ struct fetch_options {
   std::optional<core::adaptive_limit_options> adaptive_concurrency;
   std::optional<rate_spec> rate;
   std::optional<rate_spec> host_rate;
+  std::map<std::string, rate_spec> origin_rates;  // by the name of the origin
+  bool no_pace = false;
+  core::adaptive_rate_options pace{};
   // retry
   std::uint64_t max_attempts = 3;
   core::backoff_options backoff{};
@@ -66,11 +75,11 @@ struct fetch_options {
   bool retry_unsafe = false;
   std::optional<core::retry_budget_options> retry_budget;
   std::optional<core::hedge_options> hedge;
-  std::chrono::nanoseconds retry_after_max = std::chrono::minutes(5);
+  std::chrono::nanoseconds retry_after_max = std::chrono::hours(2);
   std::optional<std::uint64_t> max_failures;
   // breaker
   bool no_breaker = false;
-  core::breaker_options breaker{.timeout = std::chrono::seconds(30)};
+  core::breaker_options breaker = default_breaker();
   // time
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
   std::chrono::nanoseconds first_byte_timeout = std::chrono::seconds(30);

@@ -6,7 +6,12 @@
 namespace dspu::app {
 
 origin_state::origin_state(std::string name, const options& limits, core::instant now)
-    : ledger(now), name_(std::move(name)), concurrency_(limits.concurrency), pacer_(limits.rate, now) {
+    : ledger(now),
+      name_(std::move(name)),
+      concurrency_(limits.concurrency),
+      pacer_(limits.rate, now),
+      pace_(limits.pace, now),
+      health_(limits.health) {
   if (limits.breaker) breaker_.emplace(*limits.breaker);
   if (limits.adaptive) adaptive_.emplace(*limits.adaptive, limits.seed ^ std::hash<std::string>{}(name_));
   if (limits.retry_budget) budget_.emplace(*limits.retry_budget);
@@ -80,6 +85,12 @@ std::optional<obstacle> origin_state::find_breaker_obstacle(core::instant now) c
   return std::nullopt;
 }
 
+std::optional<obstacle> origin_state::find_pace_obstacle(core::instant now) const {
+  const core::instant ready = pace_.ready_at(now);
+  if (ready <= now) return std::nullopt;
+  return obstacle{now < pace_.held_until() ? wait_reason::retry_after : wait_reason::pace, ready};
+}
+
 std::optional<obstacle> origin_state::find_obstacle(core::instant now) {
   std::optional<obstacle> found;
   const bool hedge = hedge_is_due();
@@ -93,6 +104,8 @@ std::optional<obstacle> origin_state::find_obstacle(core::instant now) {
     found = breaker;
   } else if (in_flight_ >= concurrency()) {
     found = obstacle{wait_reason::concurrency};
+  } else if (const auto pace = find_pace_obstacle(now)) {
+    found = pace;
   } else if (!pacer_.ready(now)) {
     return obstacle{wait_reason::rate_limit, pacer_.due()};
   }
@@ -111,20 +124,25 @@ hedge_ask& origin_state::admit_hedge(core::instant now) {
   hedges_.pop_front();
   first.now = hedge_ask::stage::going;
   pacer_.take(now);
+  first.pace = pace_.send(now);
   ++in_flight_;
   return first;
 }
 
-void origin_state::remove(hedge_ask& ask) {
+void origin_state::remove(hedge_ask& ask, core::instant now) {
   if (ask.now == hedge_ask::stage::waiting) hedges_.erase(ask.turn);
-  if (ask.now == hedge_ask::stage::going) --in_flight_;
+  if (ask.now == hedge_ask::stage::going) {
+    --in_flight_;
+    // What it came to is told with its attempt, or was not waited for.
+    pace_.settle(ask.pace, origin_pace::sign::ignored, {}, now);
+  }
   ask.now = hedge_ask::stage::idle;
 }
 
 origin_state::admitted origin_state::admit(core::instant now) {
   pacer_.take(now);
   ++in_flight_;
-  admitted made{{0, now, in_flight_}, std::nullopt};
+  admitted made{{.since = now, .in_flight = in_flight_, .pace = pace_.send(now)}, std::nullopt};
   if (breaker_) {
     const core::admission by_breaker = breaker_->enter(now);
     made.place.generation = by_breaker.generation;
@@ -133,10 +151,33 @@ origin_state::admitted origin_state::admit(core::instant now) {
   return made;
 }
 
+void origin_state::take_note(const attempt_end& end, core::verdict v, core::instant now) {
+  if (v == core::verdict::success) health_.on_success(now);
+  if (v == core::verdict::failure) health_.on_failure(end.how, end.what_failed);
+}
+
+void origin_state::take_note(const core::circuit_transition& transition, core::instant now) {
+  if (!refuses()) return;
+  if (transition.to == core::circuit_state::closed) health_.on_closed();
+  if (transition.to == core::circuit_state::open)
+    health_.on_open(breaker_->statistics(now).reopenings + 1, now);
+}
+
 origin_state::settled origin_state::settle(const place& held, const attempt_end& end, core::instant now) {
   settled came_to;
   --in_flight_;
-  if (budget_) budget_->record(end.verdict, now);
+  came_to.refused_for_load = health_.is_for_load(end.refusal, pace_.gap(), now);
+  // The breaker is for origins that are ill, not for those that are full.
+  const core::verdict v = came_to.refused_for_load ? core::verdict::ignored : end.verdict;
+  if (came_to.refused_for_load) {
+    health_.on_refusal(end.refusal, end.asked, end.what_failed, now);
+    pace_.settle(held.pace, origin_pace::sign::refused, end.facts, now);
+  } else {
+    take_note(end, v, now);
+    const bool served = end.answered && end.refusal == load_refusal::none;
+    pace_.settle(held.pace, served ? origin_pace::sign::admitted : origin_pace::sign::ignored, end.facts, now);
+  }
+  if (budget_) budget_->record(v, now);
   if (adaptive_ && end.load != load_sign::none) {
     const std::int64_t before = adaptive_->limit();
     const bool dropped = end.load == load_sign::dropped;
@@ -144,21 +185,13 @@ origin_state::settled origin_state::settle(const place& held, const attempt_end&
     came_to.limit_changed = adaptive_->limit() != before;
   }
   if (!breaker_) return came_to;
-  const bool was_parked = parked();
-  came_to.transition =
-      breaker_->settle({.generation = held.generation, .v = end.verdict, .started = held.since, .now = now});
-  if (!was_parked && parked()) parked_since_ = now;
+  came_to.transition = breaker_->settle({.generation = held.generation, .v = v, .started = held.since, .now = now});
+  if (came_to.transition) take_note(*came_to.transition, now);
   return came_to;
 }
 
-core::instant origin_state::fresh_deadline(core::duration deadline) const {
-  if (!parked() || fresh_.empty()) return core::instant::max();
-  const core::instant since = std::max(parked_since_, fresh_.front()->queued_at);
-  return core::add_saturating(since, deadline);
-}
-
 bool origin_state::pristine(core::instant now) {
-  if (now < held_until_ || !pacer_.full(now)) return false;
+  if (now < held_until_ || !pacer_.full(now) || !pace_.is_fresh() || !health_.is_fresh()) return false;
   if (adaptive_ && adaptive_->limit() != adaptive_->options().initial) return false;
   if (budget_ && budget_->balance(now) < core::retry_budget_machine(budget_->options()).balance(now))
     return false;

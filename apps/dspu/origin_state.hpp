@@ -7,6 +7,8 @@
 #include "dspu/core/retry_budget.hpp"
 #include "dspu/hedge_ask.hpp"
 #include "dspu/job.hpp"
+#include "dspu/origin_health.hpp"
+#include "dspu/origin_pace.hpp"
 #include "dspu/pacer.hpp"
 #include "dspu/wait_ledger.hpp"
 
@@ -35,12 +37,19 @@ struct place {
   std::uint64_t generation = 0;  // of the breaker that let it go
   core::instant since{};
   std::size_t in_flight = 0;  // itself among them
+  origin_pace::machine::call pace{};
 };
 
 // What it came to.
 struct attempt_end {
   core::verdict verdict = core::verdict::ignored;
   load_sign load = load_sign::none;
+  load_refusal refusal = load_refusal::none;
+  bool answered = false;  // whatever the status
+  core::limit_facts facts{};
+  core::duration asked{};         // by a refusal: to stay away for so long
+  outcome how = outcome::ok;      // of the request, if nothing followed
+  std::string what_failed{};      // if it did
 };
 
 // What somebody else keeps of an origin, as long as the scheduler does.
@@ -58,6 +67,9 @@ class origin_state {
     // Instead of `concurrency`.
     std::optional<core::adaptive_limit_options> adaptive = std::nullopt;
     std::optional<core::retry_budget_options> retry_budget = std::nullopt;
+    // The pace is learnt from refusals for load.
+    std::optional<core::adaptive_rate_options> pace = std::nullopt;
+    origin_health::options health{};
     std::uint64_t seed = 1;
   };
 
@@ -82,7 +94,7 @@ class origin_state {
   // Requires: hedge_is_due(), and no obstacle. Takes what it needs but a probe's place.
   hedge_ask& admit_hedge(core::instant now);
   // It is over, or will not come to be.
-  void remove(hedge_ask& ask);
+  void remove(hedge_ask& ask, core::instant now);
 
   // Nothing if a request, or a hedge, can go now.
   std::optional<obstacle> find_obstacle(core::instant now);
@@ -95,6 +107,7 @@ class origin_state {
   struct settled {
     std::optional<core::circuit_transition> transition;
     bool limit_changed = false;
+    bool refused_for_load = false;
   };
   settled settle(const place& held, const attempt_end& end, core::instant now);
 
@@ -110,12 +123,11 @@ class origin_state {
   void hold(core::instant until) { held_until_ = std::max(held_until_, until); }
   core::instant held_until() const { return held_until_; }
 
-  // Parked: behind a breaker that is not closed. A request that has never been sent has its deadline run only
-  // so long.
+  // Parked: behind a breaker that is not closed.
   bool parked() const { return refuses() && breaker_->state() != core::circuit_state::closed; }
-  // When the deadline of the longest waiting of those passes; instant::max() if none does.
-  core::instant fresh_deadline(core::duration deadline) const;
-  job_ptr pop_fresh();
+  const origin_health& health() const { return health_; }
+  const origin_pace& pace() const { return pace_; }
+  std::optional<pace_report> pace_news(core::instant now) { return pace_.news(now); }
 
   std::size_t in_flight() const { return in_flight_; }
   std::size_t concurrency() const {
@@ -136,6 +148,7 @@ class origin_state {
     std::uint64_t ticket;
     auto operator<=>(const turn&) const = default;
   };
+  job_ptr pop_fresh();
   job_ptr take_again(std::map<turn, job_ptr>::iterator which);
   // The job, which is not going to be sent, is not charged for a retry any more.
   job_ptr refunded(job_ptr job);
@@ -145,11 +158,16 @@ class origin_state {
   // Whether there is a breaker that does more than watch.
   bool refuses() const { return breaker_ && !breaker_->options().metrics_only; }
   std::optional<obstacle> find_breaker_obstacle(core::instant now) const;
+  std::optional<obstacle> find_pace_obstacle(core::instant now) const;
+  void take_note(const attempt_end& end, core::verdict v, core::instant now);
+  void take_note(const core::circuit_transition& transition, core::instant now);
   bool pristine(core::instant now);
 
   std::string name_;
   std::size_t concurrency_;
   pacer pacer_;
+  origin_pace pace_;
+  origin_health health_;
   std::optional<core::breaker_machine> breaker_;
   std::optional<core::adaptive_limit> adaptive_;
   std::optional<core::retry_budget_machine> budget_;
@@ -158,7 +176,6 @@ class origin_state {
   std::list<hedge_ask*> hedges_;
   std::size_t in_flight_ = 0;
   core::instant held_until_ = core::instant::min();
-  core::instant parked_since_{};
 };
 
 }  // namespace dspu::app

@@ -14,8 +14,8 @@ constexpr std::chrono::duration<double> longest_lateness = std::chrono::millisec
 
 pacer::pacer(const std::optional<rate_spec>& rate, core::instant now) {
   if (!rate) return;
-  const double burst = rate->burst.value_or(std::max(1.0, rate->amount));
-  bucket_.emplace(core::token_bucket_options{.rate = rate->amount, .per = rate->per, .capacity = burst}, now);
+  bucket_.emplace(
+      core::token_bucket_options{.rate = rate->amount, .per = rate->per, .capacity = burst_of(*rate)}, now);
   one_ = bucket_->units_of(1);
   const double made_meanwhile = rate->amount * (longest_lateness / std::chrono::duration<double>(rate->per));
   slack_ = bucket_->units_of(std::max(made_meanwhile, 1.0));

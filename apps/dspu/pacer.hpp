@@ -4,13 +4,24 @@
 #include "dspu/core/token_bucket.hpp"
 #include "dspu/parse.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include <optional>
 
 namespace dspu::app {
 
+// The attempts that may go at once. If the rate does not say, what it makes in 50 ms, at least 1: a larger burst
+// is more than many servers admit, and a smaller one would wake for each attempt of a high rate.
+inline double burst_of(const rate_spec& rate) {
+  const double per_50_ms = rate.amount * (std::chrono::duration<double>(std::chrono::milliseconds(50)) /
+                                          std::chrono::duration<double>(rate.per));
+  return rate.burst.value_or(std::max(1.0, per_50_ms));
+}
+
 class pacer {
  public:
-  // Without a rate everything may go at once. The burst is the rate's amount if none is given, at least 1.
+  // Without a rate everything may go at once.
   // Throws: std::invalid_argument for a rate that no token bucket can keep.
   pacer(const std::optional<rate_spec>& rate, core::instant now);
 

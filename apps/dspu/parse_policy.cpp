@@ -21,6 +21,9 @@ constexpr std::string_view budget_form =
 constexpr std::string_view adaptive_form =
     "aimd, vegas or gradient2 with limits from 1 to 100000, such as vegas or "
     "gradient2,min=2,max=64,initial=8";
+constexpr std::string_view pace_form =
+    "bounds of a pace, such as max=100/s or min=1/m,max=20/s,burst=5,initial=10/s (min at most initial, initial at most "
+    "max)";
 constexpr std::string_view hedge_form =
     "a delay or a percentile and a number of hedges from 1 to 10, such as 250ms or p95,max=2";
 
@@ -111,6 +114,37 @@ std::optional<core::adaptive_limit_options> read_adaptive(std::string_view text)
   return options;
 }
 
+std::optional<core::adaptive_rate_options> read_pace(std::string_view text) {
+  const std::string all = "," + std::string(text);
+  const auto parts = split(all);
+  if (!parts) return std::nullopt;
+  core::adaptive_rate_options options;
+  std::optional<double> least;
+  for (const auto& [key, value] : parts->members) {
+    if (key == "burst") {
+      const auto burst = whole_number(value, 1, 1'000'000);
+      if (!burst) return std::nullopt;
+      options.max_burst = *burst;
+      continue;
+    }
+    const auto rate = per_second(value);
+    if (!rate || *rate <= 0 || *rate > 1e9) return std::nullopt;
+    if (key == "max") {
+      options.max_rate = *rate;
+    } else if (key == "min") {
+      least = *rate;
+    } else if (key == "initial") {
+      options.initial_rate = *rate;
+    } else {
+      return std::nullopt;
+    }
+  }
+  options.min_rate = least.value_or(std::min(options.min_rate, options.max_rate));
+  const double initial = options.initial_rate.value_or(options.max_rate);
+  if (initial < options.min_rate || initial > options.max_rate) return std::nullopt;
+  return options;
+}
+
 // "p95", "p99.9"
 std::optional<double> percentile(std::string_view text) {
   double value = 0;
@@ -176,6 +210,10 @@ core::retry_budget_options parse_retry_budget(std::string_view text) {
 
 core::adaptive_limit_options parse_adaptive_concurrency(std::string_view text) {
   return read_or_refuse(text, adaptive_form, read_adaptive);
+}
+
+core::adaptive_rate_options parse_pace(std::string_view text) {
+  return read_or_refuse(text, pace_form, read_pace);
 }
 
 core::hedge_options parse_hedge(std::string_view text) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dspu/core/adaptive_limit.hpp"
+#include "dspu/core/adaptive_rate_options.hpp"
 #include "dspu/core/hedge_machine.hpp"
 #include "dspu/core/retry_budget.hpp"
 
@@ -31,6 +32,8 @@ struct speed_limit {
 };
 // "10k", or with the time that it is measured over "10k,1m".
 speed_limit parse_min_speed(std::string_view text);
+// "max=100/s", "min=1/m", "burst=20", "initial=50/s" in any order: the bounds of a pace that is learnt.
+core::adaptive_rate_options parse_pace(std::string_view text);
 
 // "250ms", or "p95" for a quantile of the latencies seen; then "max=1": attempts beside the first.
 core::hedge_options parse_hedge(std::string_view text);

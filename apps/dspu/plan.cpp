@@ -1,6 +1,7 @@
 #include "dspu/plan.hpp"
 
 #include "dspu/format.hpp"
+#include "dspu/pacer.hpp"
 #include "dspu/request_url.hpp"
 
 #include <algorithm>
@@ -10,8 +11,7 @@
 namespace dspu::app {
 
 std::chrono::nanoseconds least_time(std::uint64_t requests, const rate_spec& rate) {
-  const double burst = rate.burst.value_or(std::max(1.0, rate.amount));
-  const double after_burst = static_cast<double>(requests) - burst;
+  const double after_burst = static_cast<double>(requests) - burst_of(rate);
   if (after_burst <= 0) return std::chrono::nanoseconds::zero();
   const double nanoseconds = after_burst / rate.amount * static_cast<double>(rate.per.count());
   return nanoseconds < 9e18 ? std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds))

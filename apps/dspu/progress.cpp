@@ -60,6 +60,10 @@ std::string progress_line(const progress_view& view, bool colour) {
   line.add("retried " + std::to_string(view.counts.retries));
   line.add("in flight " + std::to_string(view.in_flight));
   line.add(format_rate(view.rate));
+  if (view.origins.paced == 1)
+    line.add(view.origins.one_of_them.origin + ": " + describe(view.origins.one_of_them.report));
+  if (view.origins.paced > 1)
+    line.add("pace " + format_rate(view.origins.pace) + " at " + std::to_string(view.origins.paced) + " origins");
   if (view.origins.waiting_for_rate > 0)
     line.add("rate-limited " + std::to_string(view.origins.waiting_for_rate));
   if (view.origins.held > 0) line.add("held " + std::to_string(view.origins.held), yellow);

@@ -151,6 +151,8 @@ std::string_view to_string(wait_reason value) {
       return "retry_after";
     case wait_reason::circuit_open:
       return "circuit_open";
+    case wait_reason::pace:
+      return "pace";
   }
   return "unknown";
 }

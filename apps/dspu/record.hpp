@@ -45,9 +45,10 @@ enum class wait_reason {
   backoff,       // between attempts
   retry_after,   // the origin's own wish
   circuit_open,  // the origin's breaker
+  pace,          // the pace that was learnt of the origin
 };
 
-inline constexpr std::size_t wait_reason_count = 6;
+inline constexpr std::size_t wait_reason_count = 7;
 
 std::string_view to_string(wait_reason value);
 

@@ -75,10 +75,9 @@ std::optional<attempt> request_flow::next(core::instant now) {
     dispatched->hedge->go();
   if (!dispatched) return std::nullopt;
   job& sent = *dispatched->job;
-  if (!sent.started_at) {
-    sent.started_at = now;
+  if (!sent.started_at) sent.started_at = now;
+  if (sent.deadline == core::instant::max())
     sent.deadline = core::add_saturating(now, options_.scheduling.deadline);
-  }
   attempt_record record;
   record.start = now - sent.read_at;
   record.wait = dispatched->wait;
@@ -120,9 +119,16 @@ void request_flow::landed(attempt a, attempt_result result, core::instant now) {
   record_attempt(a, result, now);
   if (result.failure == transport_failure::sink) throw io_error(result.error);
   read_limits(result);
-  const auto hint = obey_origin(a, result, now);
+  const auto wish = wish_of(result);
+  // The hold first: settling may make the origin's next request ready.
+  if (wish > core::duration::zero()) scheduler_.hold(a.permit, *wish, now);
+  attempt_end end = end_of(result, wish);
+  // A server that breaks bodies off and gives more of them each time is no server that is down.
+  if (result.failure && came_further(a)) end.verdict = core::verdict::ignored;
+  const settlement settled = scheduler_.settle(a.permit, end, now);
   if (follow_redirect(a, result, now) || begin_anew(a, result, now)) return;
-  retry_or_finish(std::move(a), result, hint, now);
+  if (settled.refused_for_load && wait_for_pace(a, result, settled, wish, now)) return;
+  retry_or_finish(std::move(a), result, wish, now);
 }
 
 void request_flow::cancelled(attempt a, core::instant now) {
@@ -156,16 +162,25 @@ void request_flow::read_limits(attempt_result& result) const {
   result.quota = rate_quota_of(result.response.headers, options_.wall_clock());
 }
 
-// Tells the scheduler what the answer says about the origin. Returns how long that asks us to stay away.
-std::optional<core::duration> request_flow::obey_origin(const attempt& a, const attempt_result& result,
-                                                        core::instant now) {
-  const auto wish = may_hold_origin(options_.retry, result) ? wait_asked_by(result) : std::nullopt;
-  // The hold first: settling may make the origin's next request ready.
-  if (wish > core::duration::zero()) scheduler_.hold(a.permit, *wish, now);
-  // A server that breaks bodies off and gives more of them each time is no server that is down.
-  const core::verdict verdict = result.failure && came_further(a) ? core::verdict::ignored : origin_verdict(result);
-  scheduler_.settle(a.permit, {verdict, load_sign_of(result)}, now);
-  return wish;
+// How long the answer asks us to stay away from its origin.
+std::optional<core::duration> request_flow::wish_of(const attempt_result& result) const {
+  return may_hold_origin(options_.retry, result) ? wait_asked_by(result) : std::nullopt;
+}
+
+attempt_end request_flow::end_of(const attempt_result& result, std::optional<core::duration> wish) const {
+  attempt_end end{.verdict = origin_verdict(result),
+                  .load = load_sign_of(result),
+                  .refusal = refusal_of(result),
+                  .answered = result.answered(),
+                  .facts = limit_facts_of(result),
+                  .asked = std::min(wish.value_or(core::duration::zero()), options_.scheduling.retry_after_max)};
+  // What is renewed too late is not waited for: the next refusal will say so.
+  if (end.facts.reset > options_.scheduling.retry_after_max) end.facts.reset.reset();
+  if (end.verdict == core::verdict::success) return end;
+  end.how = final_outcome(result);
+  end.what_failed = result.failure ? std::string(to_string(*result.failure)) + ": " + result.error
+                                   : "status " + std::to_string(result.response.status);
+  return end;
 }
 
 // What came is not the rest of the body that had begun: the whole of it is asked for.
@@ -208,6 +223,29 @@ bool request_flow::follow_redirect(attempt& a, const attempt_result& result, cor
   job.is_retry = false;
   if (a.body && a.body->can_continue()) job.begun_body = std::move(a.body);
   queue_again(std::move(a.job), now, now);
+  return true;
+}
+
+// A request that was refused for load was not carried out: it goes again at the pace that its origin takes, as if it had
+// not been sent, and keeps its attempts. Not for ever: others must not be admitted too often in its place. An origin that
+// admits nobody is origin_health's affair.
+bool request_flow::wait_for_pace(attempt& a, const attempt_result& result, const settlement& settled,
+                                 std::optional<core::duration> wish, core::instant now) {
+  constexpr std::uint32_t most_refusals = 10;
+  const bool too_long = wish > options_.scheduling.retry_after_max;
+  const bool may = options_.scheduling.origin.pace && options_.plan.max_attempts > 1 && !too_long &&
+                   may_retry(options_.retry, a.job->request, result);
+  job& job = *a.job;
+  const bool passed_over = job.refusals == 0 || settled.admitted != job.admitted_at_refusal;
+  if (!may || (passed_over && job.refusals == most_refusals)) return false;
+  if (passed_over) ++job.refusals;
+  job.admitted_at_refusal = settled.admitted;
+  job.deadline = core::instant::max();
+  job.is_retry = true;
+  ++counts_.retries;
+  const core::duration backoff = options_.plan.backoff.delay(job.refusals, random_.unit(), {});
+  feed_.refused_for_load(job, std::max(backoff, wish.value_or(backoff)), now);
+  queue_again(std::move(a.job), core::add_saturating(now, backoff), now);
   return true;
 }
 
@@ -313,7 +351,7 @@ void request_flow::finish(job_ptr job, outcome how, const std::string& error, ke
 }
 
 void request_flow::refuse(refusal r, core::instant now) {
-  const std::string error = describe(r.why, *r.job);
+  const std::string error = r.text.empty() ? describe(r.why, *r.job) : r.text;
   feed_.refused(*r.job, r.why, now);
   finish(std::move(r.job), r.why, error, nullptr, now);
 }

@@ -103,6 +103,7 @@ class request_flow {
   std::size_t weight() const { return weight_; }
   const flow_counts& counts() const { return counts_; }
   origin_census census(core::instant now) const { return scheduler_.census(now); }
+  std::vector<named_pace> paces() const { return scheduler_.paces(); }
   wait_totals waits(core::instant now) const { return scheduler_.totals(now); }
 
  private:
@@ -110,10 +111,12 @@ class request_flow {
   void claim_file(input_item& item);
   void record_attempt(const attempt& a, const attempt_result& result, core::instant now) const;
   void read_limits(attempt_result& result) const;
-  std::optional<core::duration> obey_origin(const attempt& a, const attempt_result& result,
-                                            core::instant now);
   bool begin_anew(attempt& a, const attempt_result& result, core::instant now);
   void keep_beginning(attempt& a, core::instant now);
+  std::optional<core::duration> wish_of(const attempt_result& result) const;
+  attempt_end end_of(const attempt_result& result, std::optional<core::duration> wish) const;
+  bool wait_for_pace(attempt& a, const attempt_result& result, const settlement& settled,
+                     std::optional<core::duration> wish, core::instant now);
   bool follow_redirect(attempt& a, const attempt_result& result, core::instant now);
   void retry_or_finish(attempt a, const attempt_result& result, std::optional<core::duration> hint,
                        core::instant now);

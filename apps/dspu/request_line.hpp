@@ -22,9 +22,8 @@ struct request_defaults {
 struct parsed_line {
   std::optional<std::string> id;
   http_request request;
-  std::string asked {
-    std::string meta{};  // JSON that comes back in the result; empty for none
-  };  // the URL as it was written, redacted; empty if that is the request's
+  std::string asked{};  // the URL as it was written, redacted; empty if that is the request's
+  std::string meta{};   // JSON that comes back in the result; empty for none
 };
 
 // "Name: value". Throws: std::invalid_argument.

@@ -65,6 +65,7 @@ class result_output {
   std::uint64_t damaged_lines_ = 0;
   line_writer results_;
   bool sync_;              // --fsync
+  header_list secrets_;  // which are written to no file
   std::string unwritten_;  // whole lines
   std::optional<line_writer> failed_;
 };

@@ -1,6 +1,7 @@
 #include "dspu/scheduler.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace dspu::app {
 
@@ -20,8 +21,10 @@ struct origin_entry {
 
 scheduler::scheduler(const scheduler_options& options, core::instant now, listener& told)
     : options_(options), told_(told), pacer_(options.rate, now), front_(now) {
+  options_.origin.health.deadline = options_.deadline;
   // Limits that cannot be kept are found here and not at the first request.
-  const origin_state trial("", options.origin, now);
+  const origin_state trial("", options_.origin, now);
+  for (const auto& [name, rate] : options_.origin_rates) pacer(rate, now);
 }
 
 scheduler::~scheduler() = default;
@@ -30,7 +33,10 @@ origin_entry& scheduler::entry_for(const std::string& name, core::instant now) {
   const auto found = origins_.find(name);
   if (found != origins_.end()) return *found->second;
   if (origins_.size() >= origins_to_sweep_at_) forget_idle_origins(now);
-  auto made = std::make_unique<origin_entry>(name, options_.origin, now);
+  origin_state::options limits = options_.origin;
+  if (const auto stated = options_.origin_rates.find(name); stated != options_.origin_rates.end())
+    limits.rate = stated->second;
+  auto made = std::make_unique<origin_entry>(name, limits, now);
   origin_entry& e = *origins_.emplace(name, std::move(made)).first->second;
   e.turn = resting_.insert(resting_.end(), &e);
   return e;
@@ -86,9 +92,15 @@ void scheduler::look_at(origin_entry& e, core::instant when) {
   e.look_at = when;
 }
 
+// When there will be no hope left for those who wait.
+core::instant hopeless_at(const origin_entry& e, core::instant now) {
+  const core::instant at = e.state.health().hopeless_at();
+  return e.state.empty() || at <= now ? core::instant::max() : at;
+}
+
 // Puts the origin where it belongs: among those whose turn comes, and among those to look at later.
 void scheduler::place(origin_entry& e, core::instant now) {
-  refuse_parked(e, now);
+  refuse_hopeless(e, now);
   const auto obstacle = e.state.find_obstacle(now);
   if (obstacle || !e.ready) {
     leave_turn(e, now);
@@ -99,21 +111,21 @@ void scheduler::place(origin_entry& e, core::instant now) {
     ready_.splice(ready_.end(), resting_, e.turn);
     e.ready = true;
   }
-  const core::instant parked_until = e.state.fresh_deadline(options_.deadline);
-  look_at(e, obstacle ? std::min(obstacle->until, parked_until) : parked_until);
+  look_at(e, std::min(obstacle ? obstacle->until : core::instant::max(), hopeless_at(e, now)));
 }
 
-void scheduler::refuse_parked(origin_entry& e, core::instant now) {
-  while (e.state.fresh_deadline(options_.deadline) <= now) {
-    refused_.push_back({e.state.pop_fresh(), outcome::circuit_open});
-    --waiting_;
-  }
+// Whoever cannot go at once fails if there is no hope for the origin. Who can go, and who is out, finds out whether that
+// has changed.
+void scheduler::refuse_hopeless(origin_entry& e, core::instant now) {
+  if (e.state.empty() || e.state.in_flight() > 0) return;
+  const auto hopeless = e.state.health().hopeless(now);
+  if (hopeless && e.state.find_obstacle(now)) refuse_all(e, hopeless->why, hopeless->text);
 }
 
-void scheduler::refuse_all(origin_entry& e, outcome why) {
+void scheduler::refuse_all(origin_entry& e, outcome why, const std::string& text) {
   while (job_ptr job = e.state.pop_any()) {
     deadlines_.erase({job->deadline, job->ticket, &e, job.get()});
-    refused_.push_back({std::move(job), why});
+    refused_.push_back({std::move(job), why, text});
     --waiting_;
   }
 }
@@ -210,7 +222,7 @@ std::unique_ptr<origin_extra>& scheduler::extra_of(const permit& right) { return
 void scheduler::take_back(hedge_ask& hedge, const permit& beside, core::instant now) {
   if (hedge.now == hedge_ask::stage::going) --in_flight_;
   if (hedge.now == hedge_ask::stage::waiting) beside.origin->state.refund_hedge(hedge.charged);
-  beside.origin->state.remove(hedge);
+  beside.origin->state.remove(hedge, now);
   place(*beside.origin, now);
 }
 
@@ -224,10 +236,10 @@ void scheduler::note_wait(dispatch& d, origin_entry& e, core::instant now) const
   const wait_totals waits = waits_of(e, now) - job.origin_waits_before;
   core::duration longest = backoff_end - job.queued_at;
   if (longest > core::duration::zero()) d.why = wait_reason::backoff;
-  for (const wait_reason reason : {wait_reason::concurrency, wait_reason::rate_limit,
+  for (const wait_reason reason : {wait_reason::concurrency, wait_reason::rate_limit, wait_reason::pace,
                                    wait_reason::retry_after, wait_reason::circuit_open}) {
     const core::duration waited = std::min(waits[reason], after_backoff);
-    if (reason == wait_reason::rate_limit) job.limiter_wait += waited;
+    if (reason == wait_reason::rate_limit || reason == wait_reason::pace) job.limiter_wait += waited;
     if (waited > longest) {
       longest = waited;
       d.why = reason;
@@ -249,7 +261,11 @@ void scheduler::tell_of_breaker(const origin_entry& e, std::optional<core::circu
   if (transition) told_.on_breaker(e.state.name(), *transition, e.state.breaker_statistics(now), now);
 }
 
-void scheduler::settle(const permit& right, const attempt_end& end, core::instant now) {
+void scheduler::tell_of_pace(origin_entry& e, core::instant now) {
+  if (const auto news = e.state.pace_news(now)) told_.on_pace(e.state.name(), *news, now);
+}
+
+settlement scheduler::settle(const permit& right, const attempt_end& end, core::instant now) {
   origin_entry& e = *right.origin;
   --in_flight_;
   const auto came_to = e.state.settle(right.place, end, now);
@@ -258,7 +274,9 @@ void scheduler::settle(const permit& right, const attempt_end& end, core::instan
     e.state.extra.reset();
   if (came_to.limit_changed)
     told_.on_limit(e.state.name(), e.state.concurrency(), right.place.in_flight, now);
+  tell_of_pace(e, now);
   place(e, now);
+  return {came_to.refused_for_load, e.state.pace().admitted()};
 }
 
 void scheduler::hold(const permit& right, core::duration duration, core::instant now) {
@@ -269,7 +287,7 @@ void scheduler::hold(const permit& right, core::duration duration, core::instant
   const bool news = now >= e.state.held_until() || until - e.state.held_until() >= std::chrono::seconds(1);
   e.state.hold(until);
   if (news) told_.on_hold(e.state.name(), duration, now);
-  if (duration > options_.retry_after_max) refuse_all(e, outcome::retry_after_too_long);
+  if (duration > options_.retry_after_max) refuse_all(e, outcome::retry_after_too_long, {});
   place(e, now);
 }
 
@@ -304,8 +322,25 @@ origin_census scheduler::census(core::instant now) const {
     const bool at_rate = e->state.ledger.reason() == wait_reason::rate_limit ||
                          (e->ready && front_.reason() == wait_reason::rate_limit);
     if (at_rate) ++count.waiting_for_rate;
+    const pace_report pace = e->state.pace().report();
+    if (!pace.learnt.rate && !pace.learnt.concurrency) continue;
+    ++count.paced;
+    count.pace += pace.learnt.rate.value_or(0);
+    if (count.paced == 1) count.one_of_them = {e->state.name(), pace};
   }
   return count;
+}
+
+std::vector<named_pace> scheduler::paces() const {
+  std::vector<named_pace> found;
+  for (const auto& [name, e] : origins_) {
+    const pace_report pace = e->state.pace().report();
+    if (pace.refused > 0 || pace.learnt.rate || pace.learnt.concurrency) found.push_back({name, pace});
+  }
+  std::ranges::sort(found, [](const named_pace& a, const named_pace& b) {
+    return std::tie(b.report.refused, a.origin) < std::tie(a.report.refused, b.origin);
+  });
+  return found;
 }
 
 wait_totals scheduler::totals(core::instant now) const {

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -32,8 +33,9 @@ struct scheduler_options {
   std::size_t concurrency = 50;
   std::optional<rate_spec> rate = std::nullopt;
   origin_state::options origin{};
+  std::map<std::string, rate_spec> origin_rates{};  // instead of origin.rate, by the origin's name
   core::duration retry_after_max = std::chrono::minutes(5);
-  core::duration deadline = core::duration::max();
+  core::duration deadline = core::duration::max();  // of a request; goes before that of origin.health
 };
 
 struct origin_entry;
@@ -55,6 +57,13 @@ struct dispatch {
 struct refusal {
   job_ptr job;
   outcome why = outcome::deadline;
+  std::string text{};  // if the origin is why, and not the request
+};
+
+// What an attempt's end means to its request.
+struct settlement {
+  bool refused_for_load = false;
+  std::uint64_t admitted = 0;  // by the origin so far
 };
 
 struct origin_census {
@@ -62,6 +71,9 @@ struct origin_census {
   std::size_t waiting_for_rate = 0;
   std::size_t held = 0;
   std::size_t open = 0;
+  std::size_t paced = 0;    // at which a limit was found
+  double pace = 0;          // of these together, requests a second
+  named_pace one_of_them{};  // if there is just one
 };
 
 class scheduler {
@@ -75,6 +87,8 @@ class scheduler {
     // The limit that --adaptive-concurrency learns.
     virtual void on_limit(std::string_view origin, std::size_t limit, std::size_t in_flight,
                           core::instant now) = 0;
+    // The pace that was learnt is another.
+    virtual void on_pace(std::string_view origin, const pace_report& learnt, core::instant now) = 0;
   };
 
   // Throws: std::invalid_argument for limits that cannot be kept.
@@ -85,11 +99,11 @@ class scheduler {
 
   // The request to send now, if one can be. If none can: call again at wake_at(), or after add or settle.
   std::optional<dispatch> next(core::instant now);
-  // The next of the requests that have waited for too long. Ask before next().
+  // The next of the requests that have waited for too long, or in vain. Ask before next().
   std::optional<refusal> next_refusal(core::instant now);
   core::instant wake_at() const;
 
-  void settle(const permit& right, const attempt_end& end, core::instant now);
+  settlement settle(const permit& right, const attempt_end& end, core::instant now);
   // Whether `again` may be sent once more, as far as its origin's retry budget goes; then it is charged to
   // it.
   bool charge_retry(const permit& right, job& again, core::instant now);
@@ -112,6 +126,8 @@ class scheduler {
   std::size_t waiting() const { return waiting_; }
   std::size_t in_flight() const { return in_flight_; }
   origin_census census(core::instant now) const;
+  // Of origins that refused something or at which a limit was found; most refusals first.
+  std::vector<named_pace> paces() const;
   // Over all origins, how long each had requests to send and was kept from it.
   wait_totals totals(core::instant now) const;
 
@@ -121,13 +137,14 @@ class scheduler {
   void place(origin_entry& e, core::instant now);
   void leave_turn(origin_entry& e, core::instant now);
   void look_at(origin_entry& e, core::instant when);
-  void refuse_parked(origin_entry& e, core::instant now);
-  void refuse_all(origin_entry& e, outcome why);
+  void refuse_hopeless(origin_entry& e, core::instant now);
+  void refuse_all(origin_entry& e, outcome why, const std::string& text);
   void wake_due(core::instant now);
   void refuse_late(core::instant now);
   void block(wait_reason reason, core::instant now) { front_.turn_to(reason, now); }
   dispatch dispatch_from(origin_entry& e, core::instant now);
   dispatch dispatch_hedge(origin_entry& e, core::instant now);
+  void tell_of_pace(origin_entry& e, core::instant now);
   void tell_of_breaker(const origin_entry& e, std::optional<core::circuit_transition> transition,
                        core::instant now);
   void note_wait(dispatch& d, origin_entry& e, core::instant now) const;

@@ -82,6 +82,14 @@ void add_limit_options(CLI::App& app, serve_options& o) {
       "Requests admitted, such as 100/s or 100/s,burst=20; more are answered 429 with Retry-After")
       ->type_name("RATE")
       ->group(group);
+  app.add_option("--limit-status", o.limit_status, "Status of what is beyond the limit")
+      ->type_name("STATUS")
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag_callback(
+         "--no-retry-after", [&o] { o.sends_retry_after = false; },
+         "Do not say when to come back, as nginx's limit_req")
+      ->group(group);
   app.add_flag("--retry-after-date", o.retry_after_as_date, "Retry-After as an HTTP date instead of seconds")
       ->group(group);
 }

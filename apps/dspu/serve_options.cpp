@@ -76,6 +76,8 @@ void check(const serve_options& options) {
              std::to_string(outage.from.count()) + " ns to " + std::to_string(outage.to.count()) + " ns",
              "it must begin at 0 or later, and end after it begins");
   if (options.limit) check_limit(*options.limit);
+  if (options.limit_status < 400 || options.limit_status > 599)
+    reject("limit's status", std::to_string(options.limit_status), "it must be from 400 to 599");
   if (options.certificate.empty() != options.private_key.empty())
     reject("certificate or private key", "empty", "TLS needs both");
 }

@@ -32,7 +32,7 @@ struct outage_window {
   mode how = mode::refuse;
 };
 
-// The server's own limit: more than this is answered with 429 and Retry-After.
+// The server's own limit: more than this is answered with limit_status, by default 429, and Retry-After.
 struct request_limit {
   double amount = 0;
   std::chrono::nanoseconds per = std::chrono::seconds(1);
@@ -61,6 +61,8 @@ struct serve_options {
   latency_spec latency;
   std::vector<outage_window> outages;
   std::optional<request_limit> limit;
+  unsigned limit_status = 429;       // 400 to 599
+  bool sends_retry_after = true;     // else it does not say when to come back, as nginx does not
   bool retry_after_as_date = false;  // an HTTP date instead of seconds
 
   std::uint64_t body_size = 0;            // 0: a line that names the path

@@ -69,7 +69,8 @@ asio::awaitable<bool> serve_session::read_request() {
 
 serve_answer serve_session::limited_answer(serve_shared::clock::time_point now) const {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(shared_->limit_wait(now));
-  serve_answer answer = plain_answer(429);
+  serve_answer answer = plain_answer(shared_->options.limit_status);
+  if (!shared_->options.sends_retry_after) return answer;
   // A client measures the date against our Date header, which has whole seconds and was rounded down.
   const std::string when = shared_->options.retry_after_as_date
                                ? http_date(std::chrono::system_clock::now() + seconds)

@@ -3,6 +3,11 @@
 #include "dspu/format.hpp"
 #include "dspu/json_writer.hpp"
 
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <vector>
+
 namespace dspu::app {
 
 namespace {
@@ -12,7 +17,8 @@ struct named_reason {
   std::string_view name;
 };
 
-constexpr std::array<named_reason, 5> reasons{{{wait_reason::rate_limit, "rate limit"},
+constexpr std::array<named_reason, 6> reasons{{{wait_reason::rate_limit, "rate limit"},
+                                               {wait_reason::pace, "pace"},
                                                {wait_reason::retry_after, "Retry-After"},
                                                {wait_reason::circuit_open, "breaker"},
                                                {wait_reason::backoff, "backoff"},
@@ -46,6 +52,39 @@ std::string wait_text(const wait_totals& waits) {
     text += std::string(name) + " " + format_duration(waits[reason]);
   }
   return text;
+}
+
+// Of the origins that refused most.
+std::string pace_text(const std::vector<named_pace>& paces) {
+  constexpr std::size_t most_shown = 10;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(paces.size(), most_shown); ++i)
+    text += "  pace         " + paces[i].origin + ": " + describe(paces[i].report) + "\n";
+  if (paces.size() > most_shown)
+    text += "  pace         and " + std::to_string(paces.size() - most_shown) + " more origins (--summary-json)\n";
+  return text;
+}
+
+void write_number(json_writer& json, std::string_view name, const std::optional<std::int64_t>& value) {
+  json.key(name);
+  value ? json.value(static_cast<std::uint64_t>(*value)) : json.null();
+}
+
+void write_paces(json_writer& json, const std::vector<named_pace>& paces) {
+  json.key("paces");
+  json.begin_array();
+  for (const auto& [origin, report] : paces) {
+    json.begin_object();
+    json.member("origin", origin);
+    json.key("rate");
+    report.learnt.rate ? json.value(*report.learnt.rate) : json.null();
+    write_number(json, "burst", report.learnt.burst);
+    write_number(json, "concurrency", report.learnt.concurrency);
+    json.member("admitted", report.admitted);
+    json.member("refused", report.refused);
+    json.end_object();
+  }
+  json.end_array();
 }
 
 std::string times(std::uint64_t count) { return count == 1 ? "once" : std::to_string(count) + " times"; }
@@ -112,6 +151,7 @@ std::string summary::to_text(const run_facts& facts) const {
   }
   const std::string waits = wait_text(facts.waits);
   if (!waits.empty()) text += "  kept waiting " + waits + " (summed over origins)\n";
+  text += pace_text(facts.paces);
   if (holds_ > 0) text += "  Retry-After  held an origin " + times(holds_) + "\n";
   if (breaker_opened_ > 0) {
     text += "  breakers     opened " + times(breaker_opened_) + ", closed " + times(breaker_closed_) + "\n";
@@ -160,6 +200,7 @@ std::string summary::to_json(const run_facts& facts) const {
     json.milliseconds(facts.waits[reason]);
   }
   json.end_object();
+  write_paces(json, facts.paces);
   json.member("holds", holds_);
   json.member("breaker_opened", breaker_opened_);
   json.member("breaker_closed", breaker_closed_);

@@ -3,6 +3,7 @@
 
 #include "dspu/core/breaker_machine.hpp"
 #include "dspu/histogram.hpp"
+#include "dspu/origin_pace.hpp"
 #include "dspu/record.hpp"
 #include "dspu/wait_ledger.hpp"
 
@@ -17,6 +18,7 @@ namespace dspu::app {
 // What the summary is told at the end.
 struct run_facts {
   std::chrono::nanoseconds elapsed{};
+  std::vector<named_pace> paces{};
   wait_totals waits{};        // over all origins, how long each was kept from sending
   std::uint64_t resumed = 0;  // requests that an earlier run had finished
   std::uint64_t unsent = 0;   // read, and never sent because the run was stopped

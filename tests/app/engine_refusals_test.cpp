@@ -1,5 +1,6 @@
 // What a run makes of answers that refuse a request for load.
 #include "app/engine_run.hpp"
+#include "dspu/options.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -45,6 +46,24 @@ TEST(EngineRefusals, HoldTheOriginForAFractionOfASecond) {
   });
   run.run();
   EXPECT_THAT(run.wire.times("http://h/1"), ElementsAre(0s, 1503ms));
+}
+
+// 100 requests in 5 s; the seconds until the next window are rounded down.
+TEST(EngineRefusals, LoseNothingToAWindowWhoseSecondsAreRoundedDown) {
+  std::int64_t window = -1;
+  int used = 0;
+  run_of run(urls("http://h/", 400), [&](const http_request&, int) {
+    const auto now = run.sim.elapsed();
+    if (now / 5s != window) used = 0;
+    window = now / 5s;
+    if (++used <= 100) return reply{};
+    const auto left = std::chrono::floor<std::chrono::seconds>((window + 1) * 5s - now);
+    return reply{.status = 429, .headers = retry_after_header(std::to_string(left.count()))};
+  });
+  run.options = to_engine_options(fetch_options{});
+  run.run();
+  EXPECT_EQ(run.engine->counts().ok, 400u);
+  EXPECT_THAT(run.seen.transitions, IsEmpty());
 }
 
 TEST(EngineRefusals, AreRetriedWhateverTheMethod) {

@@ -21,6 +21,7 @@ namespace dspu::app::testing {
 
 using namespace std::chrono_literals;
 using dspu::testing::simulator;
+namespace core = dspu::core;
 
 class list_source final : public request_source {
  public:
@@ -55,6 +56,8 @@ class collector final : public flow_observer {
     kept = records.size();
   }
   void on_retry(const job&, core::duration, core::retry_reason) override { ++retries; }
+  void on_refusal(const job&, core::duration) override { ++refusals; }
+  void on_pace(std::string_view, const pace_report& learnt) override { paces.push_back(learnt); }
   void on_hold(std::string_view origin, core::duration d) override { holds.emplace_back(origin, d); }
   void on_breaker(std::string_view origin, core::circuit_transition t, core::duration) override {
     transitions.emplace_back(std::string(origin), t.to);
@@ -71,6 +74,8 @@ class collector final : public flow_observer {
   std::vector<std::pair<std::string, core::duration>> holds;
   std::vector<std::pair<std::string, core::circuit_state>> transitions;
   int retries = 0;
+  int refusals = 0;
+  std::vector<pace_report> paces;
   std::function<void(const result_record&)> on_each;
   std::size_t kept = 0;  // of the records, at the end of a turn
   std::function<void()> on_each_turn;
@@ -124,5 +129,31 @@ inline std::vector<http_request> urls(const std::string& stem, int count) {
 inline reply failing(transport_failure kind) { return {.failure = kind}; }
 
 inline header_list retry_after_header(const std::string& value) { return {{"Retry-After", value}}; }
+
+// So many requests at once, as many in an hour, and the end in two.
+class halting_source final : public request_source {
+ public:
+  explicit halting_source(std::uint64_t count = 3) : count_(count) {}
+
+  state next(input_item& item) override {
+    if (hours_ == 3) return state::end;
+    if (given_ == count_ * hours_) return state::pending;
+    item.n = ++given_;
+    item.id = std::to_string(item.n);
+    item.request = request_to("http://h/" + item.id);
+    return state::item;
+  }
+  boost::asio::awaitable<void> wait() override {
+    dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, 1h);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    ++hours_;
+  }
+  std::optional<std::uint64_t> expected() const override { return std::nullopt; }
+
+ private:
+  std::uint64_t count_;
+  std::uint64_t given_ = 0;
+  std::uint64_t hours_ = 1;
+};
 
 }  // namespace dspu::app::testing

@@ -553,29 +553,6 @@ TEST(Engine, EndsIfATurnsResultsCannotBeKept) {
   EXPECT_EQ(run.wire.in_flight(), 0u);
 }
 
-// Three requests at once, three in an hour, and the end in two.
-class halting_source final : public request_source {
- public:
-  state next(input_item& item) override {
-    if (hours_ == 3) return state::end;
-    if (given_ == 3 * hours_) return state::pending;
-    item.n = ++given_;
-    item.id = std::to_string(item.n);
-    item.request = request_to("http://h/" + item.id);
-    return state::item;
-  }
-  boost::asio::awaitable<void> wait() override {
-    dspu::testing::manual_timer timer(co_await boost::asio::this_coro::executor, 1h);
-    co_await timer.async_wait(boost::asio::use_awaitable);
-    ++hours_;
-  }
-  std::optional<std::uint64_t> expected() const override { return std::nullopt; }
-
- private:
-  std::uint64_t given_ = 0;
-  std::uint64_t hours_ = 1;
-};
-
 TEST(Engine, SendsWhatItHasWhileItWaitsForInput) {
   run_of run({}, [](const http_request&, int) { return reply{}; });
   halting_source source;

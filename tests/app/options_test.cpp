@@ -30,6 +30,24 @@ fetch_options parsed(std::vector<std::string> arguments) {
   return options;
 }
 
+std::string refusal(std::vector<std::string> arguments);
+
+TEST(FetchOptions, TakesBoundsOfThePaceAndRatesOfSingleOrigins) {
+  const fetch_options o = parsed({"http://h", "--pace", "max=100/s,min=1/m,burst=20,initial=5/s", "--origin-rate",
+                                  "https://api.test:443/=50/s,burst=20", "--origin-rate", "http://b=1/m"});
+  EXPECT_EQ(o.pace.max_rate, 100);
+  EXPECT_NEAR(o.pace.min_rate, 1.0 / 60, 1e-12);
+  EXPECT_EQ(o.pace.max_burst, 20);
+  EXPECT_EQ(o.pace.initial_rate, 5);
+  ASSERT_EQ(o.origin_rates.size(), 2u);
+  EXPECT_EQ(o.origin_rates.at("https://api.test").burst, 20);
+  EXPECT_TRUE(to_engine_options(o).flow.scheduling.origin.pace);
+  EXPECT_FALSE(to_engine_options(parsed({"http://h", "--no-pace"})).flow.scheduling.origin.pace);
+  EXPECT_THAT(refusal({"http://h", "--pace", "min=5/s,max=1/s"}), HasSubstr("--pace"));
+  EXPECT_THAT(refusal({"http://h", "--pace", "quick"}), HasSubstr("bounds of a pace"));
+  EXPECT_THAT(refusal({"http://h", "--origin-rate", "50/s"}), HasSubstr("--origin-rate"));
+}
+
 std::string refusal(std::vector<std::string> arguments) {
   try {
     parsed(std::move(arguments));
@@ -48,10 +66,14 @@ TEST(FetchOptions, HasTheDefaultsThatHelpShows) {
   EXPECT_EQ(o.retry, parse_retry_on("408,425,429,500,502,503,504,connect,reset,timeout,dns_temporary"));
   EXPECT_EQ(o.backoff.base_delay, 1s);
   EXPECT_EQ(o.backoff.max_delay, 60s);
-  EXPECT_EQ(o.retry_after_max, 5min);
-  EXPECT_EQ(o.breaker.failure_threshold, 5);
-  EXPECT_EQ(o.breaker.success_threshold, 2);
-  EXPECT_EQ(o.breaker.timeout, 30s);
+  EXPECT_EQ(o.retry_after_max, 2h);
+  EXPECT_FALSE(o.no_pace);
+  EXPECT_EQ(o.breaker.failure_threshold, 0);
+  EXPECT_EQ(o.breaker.window.calls, 20);
+  EXPECT_EQ(o.breaker.window.failure_rate, 0.8);
+  EXPECT_EQ(o.breaker.success_threshold, 3);
+  EXPECT_EQ(o.breaker.timeout, 1s);
+  EXPECT_EQ(o.breaker.max_timeout, 30s);
   EXPECT_EQ(o.connect_timeout, 5s);
   EXPECT_EQ(o.first_byte_timeout, 30s);
   EXPECT_EQ(o.stall_timeout, 30s);

@@ -35,6 +35,17 @@ TEST(Pacer, StartsWithTheBurstAndNamesTheNextInstant) {
   EXPECT_TRUE(limit.ready(start + 100ms));
 }
 
+TEST(Pacer, SpacesRequestsEvenlyUnlessABurstIsStated) {
+  pacer limit(rate_spec{10, 1s, {}}, start);
+  EXPECT_EQ(takes_at(limit, start), 1);
+  EXPECT_EQ(limit.due(), start + 100ms);
+}
+
+TEST(Pacer, LetsTheRequestsOf50MillisecondsGoAtOnce) {
+  pacer limit(rate_spec{60'000, 1min, {}}, start);
+  EXPECT_EQ(takes_at(limit, start), 50);
+}
+
 TEST(Pacer, AllowsOneAtATimeBelowOneASecond) {
   pacer limit(rate_spec{0.5, 1s, {}}, start);
   EXPECT_EQ(takes_at(limit, start), 1);

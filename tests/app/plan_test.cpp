@@ -38,8 +38,9 @@ TEST(Plan, CountsRequestsByOrigin) {
 }
 
 TEST(Plan, KnowsTheLeastTimeUnderARate) {
-  EXPECT_EQ(least_time(10, {10, 1s, {}}), 0s);
-  EXPECT_EQ(least_time(110, {10, 1s, {}}), 10s);
+  EXPECT_EQ(least_time(10, {10, 1s, {}}), 900ms);
+  EXPECT_EQ(least_time(10, {10, 1s, 10.0}), 0s);
+  EXPECT_EQ(least_time(110, {10, 1s, 10.0}), 10s);
   EXPECT_EQ(least_time(11, {10, 1s, 1.0}), 1s);
   EXPECT_EQ(least_time(1'000'000'000'000, {0.001, 1h, 1.0}), std::chrono::nanoseconds::max());
 }

@@ -96,6 +96,9 @@ TEST(ServeCommand, ReadsItsOptions) {
                              "1s+2s",
                              "--rate",
                              "100/m,burst=3",
+                             "--limit-status",
+                             "503",
+                             "--no-retry-after",
                              "--retry-after-date",
                              "--body-size",
                              "2k",
@@ -128,6 +131,8 @@ TEST(ServeCommand, ReadsItsOptions) {
   EXPECT_EQ(o.limit->amount, 100);
   EXPECT_EQ(o.limit->per, 1min);
   EXPECT_EQ(o.limit->burst, 3);
+  EXPECT_EQ(o.limit_status, 503U);
+  EXPECT_FALSE(o.sends_retry_after);
   EXPECT_TRUE(o.retry_after_as_date);
   EXPECT_EQ(o.body_size, 2048U);
   EXPECT_FALSE(o.gzip);
