@@ -53,11 +53,11 @@ const char* name_of(limit_algorithm a) {
 
 }  // namespace
 
-adaptive_state::adaptive_state(adaptive_concurrency_options options)
+adaptive_state::adaptive_state(adaptive_concurrency_options options, const timekeeper& time)
     : options_(std::make_shared<const adaptive_concurrency_options>(checked(std::move(options)))),
       limit_(limit_options(*options_), seed_of(*options_)),
       places_(std::make_shared<places>(
-          core::bulkhead_options{.limit = options_->initial, .max_queue = options_->max_queue})),
+          core::bulkhead_options{.limit = options_->initial, .max_queue = options_->max_queue}, time)),
       shadow_(options_->shadow),
       classifies_(options_->classify != nullptr) {}
 
@@ -66,13 +66,12 @@ void adaptive_state::reconfigure(adaptive_concurrency_options options) {
   {
     const std::lock_guard lock(mutex_);
     limit_.reconfigure(limit_options(*next));
-    places_->reconfigure({.limit = limit_.limit(), .max_queue = next->max_queue});
+    places_->reconfigure({.limit = limit_.limit(), .max_queue = next->max_queue}, next->shadow);
     shadow_ = next->shadow;
     classifies_ = next->classify != nullptr;
     options_.swap(next);
   }
   revision_.fetch_add(1, std::memory_order_relaxed);
-  if (shadow()) places_->release_waiters();
 }
 
 adaptive_concurrency_options adaptive_state::options() const {
@@ -87,7 +86,7 @@ duration adaptive_state::baseline() const {
 
 bool adaptive_state::is_fresh() const {
   const std::lock_guard lock(mutex_);
-  return in_flight() == 0 && places_->snapshot().is_fresh() && limit_.is_fresh();
+  return in_flight() == 0 && places_->is_fresh() && limit_.is_fresh();
 }
 
 stage_facts adaptive_state::facts() const {

@@ -38,9 +38,10 @@ struct adaptive_rate_state::initiate_wait {
   }
 };
 
-adaptive_rate_state::adaptive_rate_state(adaptive_rate_options options, instant start)
-    : options_(std::make_shared<const adaptive_rate_options>(std::move(options))),
-      machine_(machine_options(*options_), start),
+adaptive_rate_state::adaptive_rate_state(adaptive_rate_options options, const timekeeper& time)
+    : wait_queue(&time),
+      options_(std::make_shared<const adaptive_rate_options>(std::move(options))),
+      machine_(machine_options(*options_), time.now()),
       shadow_(options_->shadow),
       classifies_(options_->classify || options_->facts) {}
 
@@ -105,6 +106,7 @@ void adaptive_rate_state::wait(waiter_ptr w) {
     const instant ready = estimate(at);
     if (shadow() || (empty() && machine_.ready_at(at) <= at)) {
       mine.granted = machine_.send(at);
+      grant_newcomer_into(answered, *w.release());
     } else if (ready > deadline) {
       mine.needed = ready - at;
       mine.remaining = std::max(deadline - at, duration{0});
@@ -116,19 +118,21 @@ void adaptive_rate_state::wait(waiter_ptr w) {
     } else {
       ++waited_;
       push_back(*w.release());
-      return plan(at);
+      plan(at);
     }
-    answered.push_back(*w.release());
+    if (w != nullptr) answered.push_back(*w.release());
+    keep_watch();
   }
   answered.complete(ec);
 }
 
-void adaptive_rate_state::let_go_due(instant now, waiter_list& due) {
+void adaptive_rate_state::let_go_due(instant now, waiter_list& due, const asio::execution_context* here) {
   while (!empty() && (shadow() || machine_.ready_at(now) <= now)) {
     static_cast<turn&>(*front(0).request().refusal).granted = machine_.send(now);
-    pop_front_into(due);
+    grant_into(due, front(0), here);
   }
   plan(now);
+  keep_watch();
 }
 
 // Sees to it that somebody looks when the first in the queue may go. A timer that is armed for an earlier instant stays:
@@ -136,20 +140,47 @@ void adaptive_rate_state::let_go_due(instant now, waiter_list& due) {
 void adaptive_rate_state::plan(instant now) {
   if (empty()) {
     armed_for_ = instant::max();
+    armed_in_ = nullptr;
     return disarm();
   }
   const instant at = machine_.ready_at(now);
   if (at >= armed_for_) return;
   planned_ = &front(0);
+  armed_in_ = &waker_for(*planned_);
   armed_for_ = at;
-  arm(planned_->executor(), at, ++plan_);
+  arm(armed_in_->base(), at, ++plan_);
 }
 
-// The timer was on the executor of one that has gone, and its context may go too.
+// The timer was for one that has gone, or in a context in which nobody waits any more, and that may go too.
 void adaptive_rate_state::went(const waiter& w) {
-  if (&w != planned_) return;
+  if (&w != planned_ && (armed_in_ == nullptr || !armed_in_->deserted())) return;
   planned_ = nullptr;
   armed_for_ = instant::max();
+}
+
+void adaptive_rate_state::came_back(std::size_t, waiter_list& going) { let_go_due(now(), going); }
+
+void adaptive_rate_state::take_back(const waiter& w, waiter_list& going) {
+  const instant at = now();
+  machine_.give_back(static_cast<turn&>(*w.request().refusal).granted, at);
+  let_go_due(at, going);
+}
+
+core::instant adaptive_rate_state::look_by() const {
+  return empty() ? instant::max() : core::add_saturating(armed_for_, patience());
+}
+
+// The timer may be in a context that stands still.
+void adaptive_rate_state::resumed(const asio::execution_context* here) {
+  waiter_list due;
+  {
+    const std::lock_guard lock(mutex_);
+    const instant at = now();
+    if (at < look_by()) return;
+    armed_for_ = instant::max();
+    let_go_due(at, due, here);
+  }
+  due.complete(error_code{}, here);
 }
 
 void adaptive_rate_state::wake(std::uint64_t plan_number, const asio::execution_context& here) {
@@ -158,7 +189,7 @@ void adaptive_rate_state::wake(std::uint64_t plan_number, const asio::execution_
     const std::lock_guard lock(mutex_);
     if (plan_number != plan_) return;
     armed_for_ = instant::max();
-    let_go_due(now(), due);
+    let_go_due(now(), due, &here);
   }
   due.complete(error_code{}, &here);
 }
@@ -253,7 +284,7 @@ adaptive_rate_options adaptive_rate_state::options() const {
 
 bool adaptive_rate_state::is_fresh(instant now) const {
   const std::lock_guard lock(mutex_);
-  return empty() && machine_.is_fresh(now);
+  return empty() && outside() == 0 && machine_.is_fresh(now);
 }
 
 adaptive_rate_statistics adaptive_rate_state::statistics(instant now) const {
@@ -262,7 +293,7 @@ adaptive_rate_statistics adaptive_rate_state::statistics(instant now) const {
           .refused = refused_,
           .waited = waited_,
           .rejected = turned_away_,
-          .waiting = size(),
+          .waiting = size() + outside(),
           .in_flight = machine_.in_flight(),
           .pace = machine_.pace(),
           .learnt = machine_.learnt(),

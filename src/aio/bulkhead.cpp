@@ -10,22 +10,21 @@ core::bulkhead_options machine_options(const bulkhead_options& o) {
 
 }  // namespace
 
-bulkhead::bulkhead(const bulkhead_options& options)
-    : places_(std::make_shared<detail::places>(machine_options(options))), shadow_(options.shadow) {}
+namespace detail {
 
-void bulkhead::reconfigure(const bulkhead_options& options) {
-  places_->reconfigure(machine_options(options));
+bulkhead_base::bulkhead_base(const bulkhead_options& options, const timekeeper& time)
+    : places_(std::make_shared<places>(machine_options(options), time)), shadow_(options.shadow) {}
+
+void bulkhead_base::reconfigure(const bulkhead_options& options) {
+  places_->reconfigure(machine_options(options), options.shadow);
   shadow_ = options.shadow;
-  if (options.shadow) places_->release_waiters();
   revision_.fetch_add(1, std::memory_order_relaxed);
 }
 
-bulkhead_options bulkhead::options() const {
+bulkhead_options bulkhead_base::options() const {
   const auto now = places_->snapshot();
   return {.limit = now.limit(), .max_queue = now.max_queue(), .shadow = shadow_};
 }
-
-namespace detail {
 
 stage_facts bulkhead_stage::facts() const {
   const auto now = bulkhead_->places_->snapshot();

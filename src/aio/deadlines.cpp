@@ -39,14 +39,24 @@ void deadlines::add(timed& t, std::int64_t at) {
     t.place_ = timed::place::tree;
   }
   ++size_;
-  if (!armed_for_ || *armed_for_ > at) tend_later();
+  if (armed_for_ && *armed_for_ <= at) return;
+  try {
+    tend_later();
+  } catch (...) {
+    take_out(t);
+    throw;
+  }
 }
 
 bool deadlines::remove(timed& t) {
   const std::lock_guard lock(mutex_);
   if (t.place_ == timed::place::nowhere) return false;
   take_out(t);
-  if (size_ == 0 && armed_for_) tend_later();
+  if (size_ > 0 || !armed_for_) return true;
+  try {
+    tend_later();
+  } catch (...) {  // there is no memory: the timer wakes for nothing
+  }
   return true;
 }
 
@@ -82,12 +92,12 @@ void deadlines::shut_down() {
 
 void deadlines::tend_later() {
   if (tending_ || down_) return;
-  tending_ = true;
   asio::post(base_, [this] {
     const std::lock_guard lock(mutex_);
     tending_ = false;
     tend();
   });
+  tending_ = true;  // the function waits for the lock
 }
 
 // Sets the timer to the earliest deadline, if it is set to a later one or not at all.
@@ -100,8 +110,9 @@ void deadlines::tend() {
     return;
   }
   if (armed_for_ && *armed_for_ <= first->at_) return;
-  armed_for_ = first->at_;
+  armed_for_.reset();  // if it cannot be armed, whoever comes next tries again
   arm(base_, first->at_, ++armings_);
+  armed_for_ = first->at_;
 }
 
 void deadlines::fire(std::uint64_t armed) {
@@ -117,7 +128,7 @@ void deadlines::fire(std::uint64_t armed) {
     }
   } catch (...) {  // what a cancellation threw goes to the event loop; the others are not to suffer
     if (!lock.owns_lock()) lock.lock();
-    tend_later();
+    tend();
     throw;
   }
   tend();

@@ -22,7 +22,7 @@ void gate::open() {
   {
     const std::lock_guard lock(mutex_);
     open_ = true;
-    while (!empty()) pop_front_into(going);
+    while (!empty()) grant_front_into(going);
   }
   going.complete(error_code{});
 }

@@ -15,7 +15,15 @@ std::optional<wait_refusal> too_late(core::instant ready, core::instant deadline
 
 }  // namespace
 
-void limiter_state::came(const waiter& w) {
+void limiter_state::comes(const waiter& w) {
+  const int line = w.request().line;
+  if (empty()) {
+    turns_ = {};
+    mixed_ = false;
+  } else if (empty(line)) {
+    turns_.join(line);
+    mixed_ = true;
+  }
   ahead_ += buckets_.amount_of(w.amount());
   if (!w.request().bounded()) return;
   ++bounded_;
@@ -24,9 +32,28 @@ void limiter_state::came(const waiter& w) {
 
 void limiter_state::went(const waiter& w) {
   ahead_ -= buckets_.amount_of(w.amount());
-  if (&w == planned_) planned_ = nullptr;
+  if (&w == planned_ || (armed_in_ != nullptr && armed_in_->deserted())) planned_ = nullptr;
   if (w.request().bounded() && --bounded_ == 0) first_deadline_ = instant::max();
 }
+
+void limiter_state::left() {
+  if (planned_ == nullptr) plan(instant::min());
+}
+
+void limiter_state::came_back(std::size_t, waiter_list& going) {
+  if (shadow) let_all_go(now(), going);
+  at_risk_ = at_risk_ || bounded_ > 0;
+  plan(instant::min());
+}
+
+void limiter_state::take_back(const waiter& w, waiter_list&) {
+  buckets_.give_back(w.amount());
+  if (mixed_) turns_.give_back(w.request().line, w.amount());
+  granted_.fetch_sub(1, std::memory_order_relaxed);
+  planned_ = nullptr;
+}
+
+core::instant limiter_state::look_by() const { return core::add_saturating(wake_at_, patience()); }
 
 waiter* limiter_state::next() {
   if (empty()) return nullptr;
@@ -56,14 +83,6 @@ std::optional<wait_refusal> limiter_state::would_exceed(const wait_request& requ
 
 // Requires: the line has room.
 void limiter_state::enter(waiter& w) {
-  const int line = w.request().line;
-  if (empty()) {
-    turns_ = {};
-    mixed_ = false;
-  } else if (empty(line)) {
-    turns_.join(line);
-    mixed_ = true;
-  }
   push_back(w);
   ++waited_;
   at_risk_ = at_risk_ || (mixed_ && bounded_ > 0);
@@ -74,19 +93,22 @@ void limiter_state::enter(waiter& w) {
 void limiter_state::grant_reserved(instant now) {
   for (waiter* w = next(); w != nullptr && w->passive() && buckets_.take_since(w->amount(), looked_, now);
        w = next()) {
-    grant(*w, now);
+    static_cast<reserved_place&>(*w).granted_at = now;
+    serve(*w);
+    remove(*w);
   }
   looked_ = std::max(looked_, now);
 }
 
 // All who are due, in order.
-void limiter_state::grant_due(instant now, waiter_list& due) {
+void limiter_state::grant_due(instant now, waiter_list& due, const asio::execution_context* here) {
   for (waiter* w = next(); w != nullptr; w = next()) {
     const bool taken = w->passive() ? buckets_.take_since(w->amount(), looked_, now)
                                     : buckets_.take_queued(w->amount(), now);
     if (!taken) break;
-    grant(*w, now);
-    if (!w->passive()) due.push_back(*w);
+    if (w->passive()) static_cast<reserved_place&>(*w).granted_at = now;
+    serve(*w);
+    grant_into(due, *w, here);
   }
   looked_ = std::max(looked_, now);
 }
@@ -95,17 +117,16 @@ void limiter_state::grant_due(instant now, waiter_list& due) {
 void limiter_state::let_all_go(instant now, waiter_list& due) {
   for (waiter* w = next(); w != nullptr; w = next()) {
     if (w->amount() <= buckets_.capacity()) buckets_.take_ahead(w->amount(), now);
-    grant(*w, now);
-    if (!w->passive()) due.push_back(*w);
+    if (w->passive()) static_cast<reserved_place&>(*w).granted_at = now;
+    serve(*w);
+    grant_into(due, *w);
   }
 }
 
-// Takes `w` out of the line, for its tokens are taken.
-void limiter_state::grant(waiter& w, instant now) {
-  if (w.passive()) static_cast<reserved_place&>(w).granted_at = now;
+// Its tokens are taken.
+void limiter_state::serve(const waiter& w) {
   if (mixed_) turns_.serve(w.request().line, w.amount());
   granted_.fetch_add(1, std::memory_order_relaxed);
-  remove(w);
 }
 
 // The first of those in line that has somebody to wake.
@@ -120,7 +141,8 @@ waiter* limiter_state::first_to_wake() {
   return first;
 }
 
-// Arms the one timer for who is to be woken next, on that waiter's executor; drops it when there is nobody.
+// Arms the one timer for who is to be woken next, in that waiter's context if it has come for whatever it was called for;
+// drops it when there is nobody.
 void limiter_state::plan(instant earliest) {
   ++plan_;
   planned_ = nullptr;
@@ -131,13 +153,15 @@ void limiter_state::plan(instant earliest) {
     return planned_ != nullptr ? seen::enough : seen::served;
   });
   if (planned_ == nullptr) {
-    wake_at_ = instant::max();
+    wake_at(instant::max());
+    armed_in_ = nullptr;
     return disarm();
   }
   planned_at_ = std::max(buckets_.ready_at(total), looked_);
   const auto look_at = at_risk_ ? std::min(planned_at_, first_deadline_) : planned_at_;
-  wake_at_ = std::max(look_at, earliest);
-  arm(planned_->executor(), wake_at_, plan_);
+  wake_at(std::max(look_at, earliest));
+  armed_in_ = &waker_for(*planned_);
+  arm(armed_in_->base(), wake_at_, plan_);
 }
 
 // All plans have changed: those that do not fit any more are refused, which lets those behind them move up.

@@ -11,30 +11,15 @@ namespace dspu::aio::detail {
 // Holds the lock and the word: all others wait or stay out, until the word is put back as the line is then.
 class limiter_state::session {
  public:
-  explicit session(limiter_state& s) : s_(s), lock_(s.mutex_) {
-    const auto word = word_of(s).fetch_or(closed | look, std::memory_order_acq_rel);
-    s.buckets_.set_level(0, (word & ~look) >> 1);
-  }
+  explicit session(limiter_state& s) : s_(s), lock_(s.mutex_) { s.limiter_state::begin(); }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
-  ~session() { publish(s_); }
-
-  static void publish(limiter_state& s) {
-    const waiter* const head = s.next();
-    std::int64_t word = s.buckets_.level(0) << 1;
-    if (s.locked_for_good_ || (head != nullptr && head->passive())) {
-      word |= closed | look;
-    } else if (head != nullptr) {
-      word |= closed;
-    }
-    word_of(s).store(word, std::memory_order_release);
+  ~session() {
+    s_.limiter_state::end();
+    s_.keep_watch();
   }
 
  private:
-  static std::atomic<std::int64_t>& word_of(limiter_state& s) {
-    return s.lane_.load(std::memory_order_relaxed)->word;
-  }
-
   limiter_state& s_;
   const std::lock_guard<std::mutex> lock_;
 };

@@ -45,12 +45,13 @@ void limiter_state::refusals::complete() {
   too_large.complete(too_large_code());
 }
 
-limiter_state::limiter_state(const rate_limiter_options& options, instant start)
-    : max_waiters(options.max_waiters),
+limiter_state::limiter_state(const rate_limiter_options& options, const timekeeper& time)
+    : wait_queue(&time),
+      max_waiters(options.max_waiters),
       shadow(options.shadow),
       counts_all(options.count_all),
       wake_interval_(options.wake_interval),
-      buckets_(bandwidths(options).span(), start, longest_lag(options)),
+      buckets_(bandwidths(options).span(), time.now(), longest_lag(options)),
       capacity_(buckets_.capacity()),
       locked_for_good_(options.shadow || !options.also.empty()) {
   open_lane(locked_for_good_ ? closed | look : 0);
@@ -66,15 +67,23 @@ void limiter_state::reject_tokens(double n) const {
 }
 
 bool limiter_state::take_with_lock(double n, instant now, bool waits, instant deadline) {
-  const session with_lock(*this);
-  if (shadow) {
-    take_in_shadow(n, now, waits, deadline);
-    return true;
+  waiter_list due;
+  refusals refused;
+  bool taken = true;
+  {
+    const session with_lock(*this);
+    if (shadow) {
+      take_in_shadow(n, now, waits, deadline);
+      return true;
+    }
+    if (overdue(now)) go_on(now, due, refused);
+    grant_reserved(now);
+    taken = empty() && n <= buckets_.capacity() && buckets_.take(n, now);
+    if (taken) granted_.fetch_add(1, std::memory_order_relaxed);
+    if (!taken && !waits && !counts_all) refused_.fetch_add(1, std::memory_order_relaxed);
   }
-  grant_reserved(now);
-  const bool taken = empty() && n <= buckets_.capacity() && buckets_.take(n, now);
-  if (taken) granted_.fetch_add(1, std::memory_order_relaxed);
-  if (!taken && !waits && !counts_all) refused_.fetch_add(1, std::memory_order_relaxed);
+  refused.complete();
+  due.complete(error_code{});
   return taken;
 }
 
@@ -100,10 +109,20 @@ limiter_state::instant limiter_state::take_in_shadow(double n, instant now, bool
   return ready;
 }
 
-// The word is closed, for somebody waited.
-void limiter_state::left() {
-  if (planned_ == nullptr) plan(instant::min());
-  session::publish(*this);
+void limiter_state::begin() {
+  const auto word = lane_.load(std::memory_order_relaxed)->word.fetch_or(closed | look, std::memory_order_acq_rel);
+  buckets_.set_level(0, (word & ~look) >> 1);
+}
+
+void limiter_state::end() {
+  const waiter* const head = next();
+  std::int64_t word = buckets_.level(0) << 1;
+  if (locked_for_good_ || (head != nullptr && head->passive())) {
+    word |= closed | look;
+  } else if (head != nullptr) {
+    word |= closed;
+  }
+  lane_.load(std::memory_order_relaxed)->word.store(word, std::memory_order_release);
 }
 
 std::optional<wait_refusal> limiter_state::refusal(const wait_request& request) {
@@ -119,7 +138,7 @@ void limiter_state::go_on_if(const Condition& condition, const asio::execution_c
   refusals refused;
   {
     const session with_lock(*this);
-    if (const auto at = now(); condition(at)) go_on(at, due, refused);
+    if (const auto at = now(); condition(at)) go_on(at, due, refused, here);
   }
   // First those who are posted: whoever is called may destroy a context, which waits for them.
   refused.complete();
@@ -135,7 +154,7 @@ void limiter_state::wait(waiter_ptr w, bool new_here) {
     const session with_lock(*this);
     const auto at = now();
     if (overdue(at)) go_on(at, due, refused);
-    ec = admit(w, new_here, at);
+    ec = admit(w, new_here, at, done);
     if (w != nullptr) done.push_back(*w.release());
   }
   refused.complete();
@@ -143,18 +162,20 @@ void limiter_state::wait(waiter_ptr w, bool new_here) {
   done.complete(ec);
 }
 
-void limiter_state::resumed() {
-  go_on_if([this](instant at) { return overdue(at); }, nullptr);
+void limiter_state::resumed(const asio::execution_context* here) {
+  go_on_if([this](instant at) { return overdue(at); }, here);
 }
 
-// Whether the loop is too busy to wake us: then those due are let go by whoever comes by, or their tokens would be lost. No
-// sooner than an interval late: each time costs a timer.
-bool limiter_state::overdue(instant at) const {
-  return at > core::add_saturating(wake_at_, std::max(wake_interval_, duration{std::chrono::microseconds{100}}));
+// Says when the timer is to wake. If the loop is too busy for that, those due are let go by whoever comes by, or their tokens
+// would be lost. No sooner than an interval late: each time costs a timer.
+void limiter_state::wake_at(instant t) {
+  wake_at_ = t;
+  const auto late = std::max(wake_interval_, duration{std::chrono::microseconds{100}});
+  overdue_from_.store(core::add_saturating(t, late).time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-// Takes `w` if it is to wait; else says how to complete it.
-error_code limiter_state::admit(waiter_ptr& w, bool new_here, instant now) {
+// Takes `w` if it is to wait, or into the list if it is granted; else says how to complete it.
+error_code limiter_state::admit(waiter_ptr& w, bool new_here, instant now, waiter_list& granted) {
   const wait_request& request = w->request();
   if (shadow) {
     take_in_shadow(request.amount, now, true, request.deadline);
@@ -166,6 +187,7 @@ error_code limiter_state::admit(waiter_ptr& w, bool new_here, instant now) {
   if (no && request.refusal != nullptr) *request.refusal = *no;
   if (!no && new_here && empty() && buckets_.take(request.amount, now)) {
     granted_.fetch_add(1, std::memory_order_relaxed);
+    grant_newcomer_into(granted, *w.release());
     return {};
   }
   if (no || size() >= max_waiters) {
@@ -212,7 +234,7 @@ void limiter_state::reserve(reserved_place& place) {
 // A reservation asks how it stands: who is due in front of it goes now, though the wake for that is still to
 // come.
 void limiter_state::grant_all_due(waiter_list& due) {
-  grant_due(now(), due);
+  grant_due(now(), due, nullptr);
   if (planned_ == nullptr) plan(instant::min());
 }
 
@@ -252,9 +274,9 @@ void limiter_state::drop(reserved_place& place) {
 }
 
 // What is to be done when the planned waiter is due.
-void limiter_state::go_on(instant at, waiter_list& due, refusals& refused) {
+void limiter_state::go_on(instant at, waiter_list& due, refusals& refused, const asio::execution_context* here) {
   at_risk_ = at_risk_ || (bounded_ > 0 && at > core::add_saturating(planned_at_, buckets_.lag()));
-  grant_due(at, due);
+  grant_due(at, due, here);
   if (at_risk_ && at >= first_deadline_) refuse_hopeless(at, refused);
   plan(core::add_saturating(at, wake_interval_));
 }
@@ -362,7 +384,7 @@ rate_limiter_options limiter_state::options() const {
 bool limiter_state::is_fresh(instant now) {
   const session with_lock(*this);
   grant_reserved(now);
-  return empty() && buckets_.full(now);
+  return empty() && outside() == 0 && buckets_.full(now);
 }
 
 core::token_bucket limiter_state::bucket() const {
@@ -382,7 +404,7 @@ double limiter_state::available(instant now) {
 std::size_t limiter_state::waiters() {
   const session with_lock(*this);
   grant_reserved(now());
-  return size();
+  return size() + outside();
 }
 
 rate_limiter_statistics limiter_state::statistics() {
@@ -392,7 +414,7 @@ rate_limiter_statistics limiter_state::statistics() {
   return {.granted = granted_.load(std::memory_order_relaxed),
           .waited = waited_,
           .refused = refused_.load(std::memory_order_relaxed),
-          .waiting = size(),
+          .waiting = size() + outside(),
           .tokens = buckets_.available(at)};
 }
 

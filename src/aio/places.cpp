@@ -24,11 +24,42 @@ bool places::try_enter() {
   return machine_.in_flight() < machine_.limit() && machine_.enter() == core::bulkhead_entry::go;
 }
 
+// Who goes has a place already.
+void places::let_go(std::int64_t n, waiter_list& going) {
+  for (; n > 0; --n) grant_front_into(going);
+}
+
 void places::leave() {
   waiter_list going;
   {
     const std::lock_guard lock(mutex_);
-    if (machine_.leave() > 0) pop_front_into(going);
+    let_go(machine_.leave(), going);
+    keep_watch();
+  }
+  going.complete(error_code{});
+}
+
+void places::set_limit(std::int64_t n) {
+  waiter_list going;
+  {
+    const std::lock_guard lock(mutex_);
+    let_go(machine_.set_limit(n), going);
+    keep_watch();
+  }
+  going.complete(error_code{});
+}
+
+void places::reconfigure(const core::bulkhead_options& options, bool open) {
+  waiter_list going;
+  {
+    const std::lock_guard lock(mutex_);
+    let_go(machine_.reconfigure(options), going);
+    open_ = open;
+    if (open) {
+      let_go(machine_.rejoin(static_cast<std::int64_t>(recall_all())), going);
+      let_go(machine_.release_waiters(), going);
+    }
+    keep_watch();
   }
   going.complete(error_code{});
 }
@@ -38,17 +69,34 @@ core::bulkhead_machine places::snapshot() {
   return machine_;
 }
 
+std::int64_t places::waiting() {
+  const std::lock_guard lock(mutex_);
+  return machine_.waiting() + static_cast<std::int64_t>(outside());
+}
+
+bool places::is_fresh() {
+  const std::lock_guard lock(mutex_);
+  return machine_.is_fresh() && outside() == 0;
+}
+
 void places::wait(waiter_ptr w) {
   waiter_list answered;
   error_code ec;
   {
     const std::lock_guard lock(mutex_);
     switch (machine_.enter()) {
-      case core::bulkhead_entry::wait: push_back(*w.release()); return;
-      case core::bulkhead_entry::refuse: ec = errc::bulkhead_full; break;
-      case core::bulkhead_entry::go: break;
+      case core::bulkhead_entry::wait:
+        push_back(*w.release());
+        left();  // if it was passed over at once
+        if (open_) let_go(machine_.release_waiters(), answered);
+        break;
+      case core::bulkhead_entry::go: grant_newcomer_into(answered, *w.release()); break;
+      case core::bulkhead_entry::refuse:
+        ec = errc::bulkhead_full;
+        answered.push_back(*w.release());
+        break;
     }
-    answered.push_back(*w.release());
+    keep_watch();
   }
   answered.complete(ec);
 }
@@ -56,6 +104,13 @@ void places::wait(waiter_ptr w) {
 void places::left() {
   while (machine_.waiting() > static_cast<std::int64_t>(size())) machine_.abandon();
 }
+
+void places::came_back(std::size_t n, waiter_list& going) {
+  let_go(machine_.rejoin(static_cast<std::int64_t>(n)), going);
+  if (open_) let_go(machine_.release_waiters(), going);
+}
+
+void places::take_back(const waiter&, waiter_list& going) { let_go(machine_.leave(), going); }
 
 awaitable<void> places::wait_for_place(std::shared_ptr<places> self) {
   const auto cancellation = co_await asio::this_coro::cancellation_state;

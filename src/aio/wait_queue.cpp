@@ -1,182 +1,71 @@
 #include "dspu/aio/detail/wait_queue.hpp"
 
-#include "dspu/aio/detail/remembered_service.hpp"
+#include "waiter_registry.hpp"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <condition_variable>
 #include <utility>
 
 namespace dspu::aio::detail {
 
-// Knows who waits on behalf of one execution context, to destroy them when it is destroyed. Those whom
-// another thread has just taken out of their queue are no longer ours to destroy: their context goes away
-// once they are posted to it.
-class waiter_registry final : public remembered_service {
+// Holds the lock, with what a queue has to do first and last.
+class wait_queue::section {
  public:
-  static inline asio::execution_context::id id;
-
-  explicit waiter_registry(asio::execution_context& context) : remembered_service(context) {}
-
-  void add(waiter& w) {
-    const std::lock_guard lock(mutex_);
-    w.registry_links::link_before(all_);
-  }
-
-  void take_out(waiter& w) {
-    const std::lock_guard lock(mutex_);
-    w.registry_links::unlink();
-    ++on_the_way_;
-  }
-
-  void arrived(std::size_t n) {
-    const std::lock_guard lock(mutex_);
-    on_the_way_ -= n;
-    if (on_the_way_ == 0) all_arrived_.notify_all();
+  explicit section(wait_queue& q) : queue_(q), lock_(q.mutex_) { q.begin(); }
+  section(const section&) = delete;
+  section& operator=(const section&) = delete;
+  ~section() {
+    queue_.end();
+    queue_.keep_watch();
   }
 
  private:
-  void shutdown() override {
-    while (const auto queue = first_queue()) queue->abandon(*this);
-    std::unique_lock lock(mutex_);
-    all_arrived_.wait(lock, [this] { return on_the_way_ == 0; });
-  }
-
-  std::shared_ptr<wait_queue> first_queue() {
-    const std::lock_guard lock(mutex_);
-    return all_.linked() ? waiter::in_registry(all_.next).queue_ : nullptr;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable all_arrived_;
-  waiter_links all_;
-  std::size_t on_the_way_ = 0;
+  wait_queue& queue_;
+  const std::lock_guard<std::mutex> lock_;
 };
-
-// Lives until waiters of one context have been posted, called or destroyed, and then tells the context.
-class waiter_passage {
- public:
-  explicit waiter_passage(waiter& w) : registry_(w.registry_) { add(w); }
-  waiter_passage(const waiter_passage&) = delete;
-  waiter_passage& operator=(const waiter_passage&) = delete;
-  ~waiter_passage() {
-    if (waiters_ > 0) registry_->arrived(waiters_);
-  }
-
-  void add(waiter& w) {
-    if (std::exchange(w.on_the_way_, false)) ++waiters_;
-  }
-
- private:
-  waiter_registry* registry_;
-  std::size_t waiters_ = 0;
-};
-
-waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request,
-               const asio::any_io_executor& ex)
-    : queue_(std::move(queue)),
-      registry_(&service_of<waiter_registry>(asio::query(ex, asio::execution::context))),
-      executor_(asio::prefer(ex, asio::execution::outstanding_work.tracked)),
-      request_(request),
-      on_loop_(ex.target<asio::io_context::executor_type>() != nullptr) {}
-
-waiter::waiter(std::shared_ptr<wait_queue> queue, const wait_request& request)
-    : queue_(std::move(queue)), registry_(nullptr), request_(request), on_loop_(false) {}
-
-void waiter_owner::operator()(waiter* w) const {
-  const auto queue = w->granted_ ? w->queue_ : nullptr;
-  const auto amount = w->request_.amount;
-  w->discard();
-  if (queue) queue->give_back(amount);
-}
-
-waiter_list::waiter_list(waiter_list&& other) noexcept {
-  if (other.empty()) return;
-  head_.link_before(other.head_);
-  other.head_.unlink();
-}
-
-void waiter_list::discard_all() {
-  while (!empty()) {
-    const waiter_passage passage(front());
-    pop_front();
-  }
-}
-
-waiter_ptr waiter_list::pop_front() {
-  waiter& w = front();
-  w.queue_links::unlink();
-  return waiter_ptr{&w};
-}
-
-void waiter_list::complete_all(error_code ec, const asio::execution_context* here) {
-  waiter_list called;
-  while (!empty()) {
-    const waiter& w = front();
-    if (!w.on_loop_) {
-      post_front(ec);
-    } else if (&asio::query(w.executor_, asio::execution::context) != here) {
-      post_neighbours(ec);
-    } else {
-      const waiter_passage passage(front());
-      called.push_back(*pop_front().release());
-    }
-  }
-  called.call(ec);  // after all others are posted: a handler may destroy a context, which waits for those
-}
-
-void waiter_list::post_front(error_code ec) {
-  const waiter_passage passage(front());
-  auto w = pop_front();
-  w->granted_ = !ec;
-  const auto ex = w->executor_;
-  asio::post(ex, [w = std::move(w), ec]() mutable { w.release()->complete(ec); });
-}
-
-// Those at the front that are of one loop.
-void waiter_list::post_neighbours(error_code ec) {
-  waiter_passage passage(front());
-  const auto* const registry = front().registry_;
-  const auto ex = front().executor_;
-  waiter_list neighbours;
-  while (!empty() && front().on_loop_ && front().registry_ == registry) {
-    passage.add(front());
-    front().granted_ = !ec;
-    neighbours.push_back(*pop_front().release());
-  }
-  asio::post(ex, [all = std::move(neighbours), ec]() mutable {
-    const auto queue = all.front().queue_;
-    all.call(ec);
-    queue->resumed();
-  });
-}
-
-// In a handler of their loop.
-void waiter_list::call(error_code ec) {
-  while (!empty()) {
-    auto w = pop_front();
-    w->granted_ = !ec;
-    try {
-      w.release()->complete(ec);
-    } catch (...) {  // a handler's error goes to the loop; the others are not to suffer
-      complete(ec);
-      throw;
-    }
-  }
-}
 
 std::exception_ptr wait_queue::told(error_code ec, const wait_request&) const {
   return std::make_exception_ptr(boost::system::system_error(ec));
 }
 
 void wait_queue::push_back(waiter& w) {
-  w.queue_links::link_before(links_of(w.request_.line));
+  if (!w.passive()) join_group(w);
   w.queued_ = true;
-  ++size_;
-  if (!w.passive()) w.registry_->add(w);
-  came(w);
+  w.number_ = ++arrivals_;
+  if (w.group_ != nullptr && w.group_->absent_) {
+    w.queue_links::link_before(w.group_->passed_over_);
+    ++outside_;
+  } else {
+    comes(w);
+    w.queue_links::link_before(links_of(w.request_.line));
+    ++size_;
+  }
+  if (w.passive()) return;
+  ++w.group_->waiting_;
+  w.registry_->add(w);
+}
+
+void wait_queue::grant_into(waiter_list& list, waiter& w, const asio::execution_context* here) {
+  take_out(w);
+  if (w.passive()) return;
+  w.granted_ = true;
+  // Those who were called, and have not come yet, go first.
+  const bool at_once = w.on_loop_ && w.group_->context_ == here && !w.group_->called_.linked();
+  if (time_ == nullptr || at_once) {
+    leave_group(w);
+  } else {
+    call(w);
+  }
+  list.push_back(w);
+}
+
+void wait_queue::grant_newcomer_into(waiter_list& list, waiter& w) {
+  w.granted_ = true;
+  if (time_ != nullptr) {
+    join_group(w);
+    call(w);
+  }
+  list.push_back(w);
 }
 
 void wait_queue::remove_into(waiter_list& list, waiter& w) {
@@ -185,20 +74,39 @@ void wait_queue::remove_into(waiter_list& list, waiter& w) {
 }
 
 void wait_queue::remove(waiter& w) {
+  take_out(w);
+  if (!w.passive()) leave_group(w);
+}
+
+void wait_queue::take_out(waiter& w) {
   w.queue_links::unlink();
   w.queued_ = false;
-  --size_;
-  went(w);
+  if (!w.passive() && --w.group_->waiting_ == 0) w.group_->unwatch();
+  if (w.group_ != nullptr && w.group_->absent_) {
+    --outside_;
+  } else {
+    --size_;
+    went(w);
+  }
   if (w.passive()) return;
   w.on_the_way_ = true;
   w.registry_->take_out(w);
 }
 
+void wait_queue::call(waiter& w) {
+  w.called_ = true;
+  w.late_ = w.cancelled_ = false;
+  w.registry_links::link_before(w.group_->called_);
+}
+
 void wait_queue::cancel(waiter& w) {
   waiter_list aborted;
   {
-    const std::lock_guard lock(mutex_);
-    if (!w.queued_) return;  // granted already; its completion is on the way
+    const section with_lock(*this);
+    if (!w.queued_) {  // its completion is on the way
+      w.cancelled_ = true;
+      return;
+    }
     remove_into(aborted, w);
     left();
   }
@@ -207,29 +115,138 @@ void wait_queue::cancel(waiter& w) {
 
 void wait_queue::abandon(const waiter_registry& context) {
   waiter_list dropped;
-  const std::lock_guard lock(mutex_);
-  const auto before = size_;
-  for (waiter_links& line : line_) {
+  const section with_lock(*this);
+  const auto drop_from = [&](waiter_links& line) {
     for (auto* l = line.next; l != &line;) {
       waiter& w = waiter::in_queue(l);
       l = l->next;
       if (w.registry_ == &context) remove_into(dropped, w);
     }
+  };
+  for (waiter_links& line : line_) drop_from(line);
+  for (wait_group& g : groups_) {
+    if (g.registry_ != &context) continue;
+    drop_from(g.passed_over_);
+    g.close();  // those of its members who were called are destroyed with the functions that hold them
   }
-  if (size_ != before) left();
+  left();
 }
 
 void wait_queue::abort_all() {
   waiter_list aborted;
   {
-    const std::lock_guard lock(mutex_);
-    if (empty()) return;
-    for (int line = 0; line < lines; ++line) {
-      while (!empty(line)) remove_into(aborted, front(line));
-    }
+    const section with_lock(*this);
+    over_ = true;
+    const auto abort = [&](waiter_links& line) {
+      while (line.linked()) remove_into(aborted, waiter::in_queue(line.next));
+    };
+    for (waiter_links& line : line_) abort(line);
+    for (wait_group& g : groups_) abort(g.passed_over_);
+    if (aborted.empty()) return;
     left();
   }
   aborted.complete(asio::error::operation_aborted);
+}
+
+void wait_queue::collect(waiter_list& all) {
+  if (!all.front().called_) return;
+  waiter_list aborted;
+  waiter_list going;
+  {
+    const section with_lock(*this);
+    wait_group& group = *all.front().group_;
+    group.came_ = true;
+    std::size_t back = 0;
+    for (auto* l = all.head_.next; l != &all.head_;) {
+      waiter& w = waiter::in_queue(l);
+      l = l->next;
+      const bool holds = has_come(w);
+      if (!holds) w.queue_links::unlink();
+      if (!holds && !over_ && !w.cancelled_) {
+        put_back(w);
+        ++back;
+      } else {
+        leave_group(w);
+        if (!holds) aborted.push_back(w);
+      }
+    }
+    back_in_line(group, back, going);
+  }
+  going.complete(error_code{});
+  aborted.complete(asio::error::operation_aborted);
+}
+
+bool wait_queue::lost(waiter& w) {
+  waiter_list going;
+  bool holds = false;
+  {
+    const section with_lock(*this);
+    wait_group& group = *w.group_;
+    holds = has_come(w);
+    leave_group(w);
+    back_in_line(group, 0, going);
+  }
+  going.complete(error_code{});
+  return holds;
+}
+
+// One who was called is not on its way any more. Returns: whether it still holds what it was granted.
+bool wait_queue::has_come(waiter& w) {
+  w.called_ = false;
+  if (w.granted_) {
+    w.registry_links::unlink();
+  } else {
+    --outside_;
+    if (w.on_loop_) --w.group_->to_come_;
+  }
+  return w.granted_;
+}
+
+// So many of the group were put back; those who were passed over follow, once all have come who were called before them.
+void wait_queue::back_in_line(wait_group& g, std::size_t n, waiter_list& going) {
+  if (g.absent_) n = g.to_come_ == 0 ? recall(g) : 0;
+  if (n > 0) came_back(n, going);
+}
+
+void wait_queue::look(wait_group& g, std::uint64_t watch) {
+  waiter_list going;
+  const asio::execution_context* here = nullptr;
+  {
+    const section with_lock(*this);
+    if (!g.has_ended(watch)) return;
+    here = g.context_;
+    g.came_ = true;
+    if (time_->now() >= look_at_) find_absent(going);
+  }
+  going.complete(error_code{});
+  resumed(here);
+}
+
+void wait_queue::find_absent(waiter_list& going) {
+  waiter_links stale;
+  for (wait_group& g : groups_) {
+    if (!g.called_.linked()) continue;
+    if (!g.came_ && !g.absent_ && waiter::in_registry(g.called_.next).late_) pass_over(g);
+    g.came_ = false;
+    for (auto* l = g.called_.next; l != &g.called_;) {
+      waiter& w = waiter::in_registry(l);
+      l = l->next;
+      if (std::exchange(w.late_, true) || g.absent_) {  // if one did not come, those behind it would overtake it
+        w.registry_links::unlink();
+        w.registry_links::link_before(stale);
+      }
+    }
+  }
+  while (stale.linked()) {
+    waiter& w = waiter::in_registry(stale.next);
+    w.registry_links::unlink();
+    w.granted_ = false;
+    ++outside_;
+    if (w.on_loop_) ++w.group_->to_come_;
+    take_back(w, going);
+  }
+  left();
+  look_at_ = core::instant::max();
 }
 
 }  // namespace dspu::aio::detail

@@ -38,6 +38,11 @@ std::int64_t bulkhead_machine::leave() {
 
 void bulkhead_machine::abandon() { --waiting_; }
 
+std::int64_t bulkhead_machine::rejoin(std::int64_t n) {
+  waiting_ += n;
+  return admit_waiters();
+}
+
 std::int64_t bulkhead_machine::set_limit(std::int64_t limit) {
   limit_ = checked_limit(limit);
   return admit_waiters();

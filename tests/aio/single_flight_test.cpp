@@ -237,5 +237,78 @@ TEST_F(SingleFlight, ForgetsWhoWasDestroyedWhileWaiting) {
   EXPECT_EQ(once.in_flight(), 0u);
 }
 
+// The run's loop is one that nobody drives any more.
+class SingleFlightOnALoopThatStandsStill : public SingleFlight {
+ protected:
+  using flights = single_flight<std::string, int, std::hash<std::string>, std::equal_to<std::string>, manual_clock>;
+
+  asio::io_context still{1};
+  flights shared{{.stall_limit = 1s}};
+
+  awaitable<void> fly_in_time(std::string key) {
+    got.push_back(co_await shared.call(key, [this] { return op(); }));
+  }
+  template <class Executor>
+  std::unique_ptr<test::task> start_on(const Executor& ex) {
+    return std::make_unique<test::task>(ex, fly_in_time("a"));
+  }
+  void turn() {
+    still.restart();
+    still.poll();
+  }
+};
+
+TEST_F(SingleFlightOnALoopThatStandsStill, RunsAnewForWhoWaitsOnAnother) {
+  op.returns(1, 2s).returns(2, 3s);
+  const auto a = start_on(still.get_executor());
+  turn();
+  const auto b = start_on(sim.get_executor());
+  const auto c = start_on(sim.get_executor());
+  sim.run();
+  EXPECT_TRUE(b->succeeded());
+  EXPECT_TRUE(c->succeeded());
+  EXPECT_EQ(sim.elapsed(), 4s);
+  EXPECT_EQ(op.calls(), 2u) << "one of them runs, the other shares it";
+  EXPECT_EQ(shared.in_flight(), 0u);
+  turn();
+  turn();
+  EXPECT_TRUE(a->succeeded()) << "of the run it had begun";
+  EXPECT_EQ(got, (std::vector{2, 2, 1}));
+}
+
+TEST_F(SingleFlightOnALoopThatStandsStill, IsLeftToItsLoopAsLongAsThatAnswers) {
+  op.returns(1, 10s);
+  const auto a = start_on(still.get_executor());
+  for (auto t = 0ms; t < 11s; t += 500ms) sim.at(t, [this] { turn(); });
+  turn();
+  const auto b = start_on(sim.get_executor());
+  sim.run();
+  EXPECT_TRUE(b->succeeded());
+  EXPECT_EQ(op.calls(), 1u);
+  EXPECT_EQ(sim.elapsed(), 10500ms) << "the last turn";
+}
+
+TEST_F(SingleFlightOnALoopThatStandsStill, DoesNotHoldTheLastOneWhoIsCancelled) {
+  op.returns(1, 2s);
+  const auto a = start_on(still.get_executor());
+  turn();
+  const auto b = start_on(sim.get_executor());
+  sim.run_until(100ms);
+  a->cancel();
+  turn();
+  EXPECT_TRUE(a->aborted()) << "b still waits";
+  b->cancel();
+  sim.run();
+  EXPECT_TRUE(b->aborted());
+  EXPECT_LE(sim.elapsed(), 1100ms);
+  EXPECT_EQ(shared.in_flight(), 0u);
+  turn();
+  EXPECT_EQ(op.running(), 0u) << "it was cancelled as soon as its loop went on";
+}
+
+TEST_F(SingleFlightOnALoopThatStandsStill, RefusesALimitOfNothing) {
+  EXPECT_THROW(flights({.stall_limit = 0s}), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace dspu::aio

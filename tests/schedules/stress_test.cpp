@@ -3,6 +3,7 @@
 // on its own strand.
 #include "dspu/aio/adaptive_concurrency.hpp"
 #include "dspu/aio/adaptive_rate.hpp"
+#include "dspu/aio/bulkhead.hpp"
 #include "dspu/aio/circuit_breaker.hpp"
 #include "dspu/aio/gather.hpp"
 #include "dspu/aio/hedge.hpp"
@@ -194,6 +195,88 @@ TEST(LimiterStressWallClock, SurvivesItsContexts) {
   EXPECT_EQ(l.waiters(), 0U);
   asio::thread_pool after(1);
   asio::co_spawn(after, l.acquire(10), asio::use_future).get();
+}
+
+// Event loops of a thread each, that share what they wait for and block now and then for longer than others wait for them.
+class blocking_loops {
+ public:
+  static constexpr std::size_t count = 4;
+
+  // On each loop, `of_each` coroutines of `body(loop, i)`. Each loop blocks `blocks` times, and cancels one of them each
+  // time.
+  template <class Body>
+  void run(int of_each, int blocks, const Body& body) {
+    for (std::size_t loop = 0; loop < count; ++loop) {
+      threads_.emplace_back([this, loop, of_each, blocks, &body] { run_one(loop, of_each, blocks, body); });
+    }
+    threads_.clear();
+  }
+
+ private:
+  template <class Body>
+  void run_one(std::size_t loop, int of_each, int blocks, const Body& body) {
+    core::random_source random(loop + 1);
+    asio::io_context context{1};
+    struct job {
+      asio::cancellation_signal signal;
+      bool done = false;
+    };
+    std::deque<job> jobs;
+    for (int i = 0; i < of_each; ++i) {
+      auto& j = jobs.emplace_back();
+      asio::co_spawn(context, body(loop, i),
+                     asio::bind_cancellation_slot(j.signal.slot(), [&j](std::exception_ptr) { j.done = true; }));
+    }
+    int left = blocks;
+    asio::steady_timer next(context);
+    const std::function<void()> block = [&] {
+      auto& j = jobs[random() % jobs.size()];
+      if (!j.done) j.signal.emit(asio::cancellation_type::terminal);
+      std::this_thread::sleep_for(std::chrono::milliseconds{random() % 30});
+      if (--left == 0) return;
+      next.expires_after(std::chrono::milliseconds{random() % 10});
+      next.async_wait([&](boost::system::error_code) { block(); });
+    };
+    asio::post(context, block);
+    context.run();
+  }
+
+  std::vector<std::jthread> threads_;
+};
+
+TEST(SeveralLoopsStressWallClock, LoseNoTokenAndNobodyWhoWaits) {
+  rate_limiter l{{.rate = 2'000, .capacity = 10.0}};
+  std::atomic<int> granted{0};
+  const auto begin = clock::now();
+  const auto body = [&](std::size_t, int) -> awaitable<void> {
+    co_await l.acquire();
+    ++granted;
+  };
+  blocking_loops().run(300, 20, body);
+  EXPECT_LE(granted, 10 + 2'000 * std::chrono::duration<double>(clock::now() - begin).count());
+  EXPECT_EQ(l.waiters(), 0U);
+}
+
+TEST(SeveralLoopsStressWallClock, LoseNoPlace) {
+  bulkhead b{{.limit = 3, .max_queue = 10'000}};
+  adaptive_concurrency a{{.initial = 3, .max_queue = 10'000}};
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
+  const auto op = [&]() -> awaitable<void> {
+    most = std::max(most.load(), ++inside);
+    co_await asio::post(asio::use_awaitable);
+    --inside;
+  };
+  const auto body = [&](std::size_t, int) -> awaitable<void> {
+    co_await b.call(op);
+    co_await a.call([]() -> awaitable<int> { return hops(2, false); });
+  };
+  blocking_loops().run(300, 20, body);
+  EXPECT_LE(most, 3);
+  EXPECT_EQ(b.in_flight(), 0);
+  EXPECT_EQ(b.waiting(), 0);
+  EXPECT_EQ(a.in_flight(), 0);
+  EXPECT_EQ(a.waiting(), 0);
 }
 
 // A listener that is told one change at a time, in order, by whatever thread.

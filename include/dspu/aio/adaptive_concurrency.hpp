@@ -13,10 +13,11 @@
 // server is overloaded.
 //
 // Who finds all places taken waits in line, first come, first served; nobody overtakes. A waiter that is
-// cancelled leaves the line at once; a timeout around bounds the wait.
+// cancelled leaves the line at once; a timeout around bounds the wait. What bulkhead.hpp says of several event
+// loops holds here too.
 //
-// Thread-safety: everything may be called from any thread; a lock is held for one decision. It must outlive
-// the calls made through it.
+// Thread-safety: everything may be called from any thread. Each call takes a lock for one decision when it
+// begins and two when it ends. It must outlive the calls made through it.
 #pragma once
 
 #include "dspu/aio/detail/places.hpp"
@@ -74,7 +75,7 @@ class adaptive_stage;
 // All of it but its clock.
 class adaptive_state {
  public:
-  explicit adaptive_state(adaptive_concurrency_options options);
+  adaptive_state(adaptive_concurrency_options options, const timekeeper& time);
 
   void reconfigure(adaptive_concurrency_options options);
   adaptive_concurrency_options options() const;
@@ -146,7 +147,7 @@ class basic_adaptive_concurrency : public detail::verbs<basic_adaptive_concurren
 
   // Throws: std::invalid_argument naming the option, its value and its range.
   explicit basic_adaptive_concurrency(adaptive_concurrency_options options = {})
-      : state_(std::move(options)) {}
+      : state_(std::move(options), detail::timekeeper_of<Clock>) {}
   basic_adaptive_concurrency(const basic_adaptive_concurrency&) = delete;
   basic_adaptive_concurrency& operator=(const basic_adaptive_concurrency&) = delete;
   // Ends all waits with operation_aborted.
@@ -165,7 +166,7 @@ class basic_adaptive_concurrency : public detail::verbs<basic_adaptive_concurren
 
   std::int64_t limit() const { return state_.line()->snapshot().limit(); }
   std::int64_t in_flight() const { return state_.in_flight(); }
-  std::int64_t waiting() const { return state_.line()->snapshot().waiting(); }
+  std::int64_t waiting() const { return state_.line()->waiting(); }
   // The latency that the algorithm compares with; 0 before there is one.
   duration baseline() const { return state_.baseline(); }
   // In shadow mode: how many calls would have had to wait or been refused.

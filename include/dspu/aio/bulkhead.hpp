@@ -7,8 +7,12 @@
 // the line at once; a timeout around the bulkhead bounds the wait. A place is held until the call has ended, however it
 // ended.
 //
-// Thread-safety: everything may be called from any thread; the lock is held for one decision. The bulkhead must outlive
-// the calls made through it.
+// It may be shared by several event loops. A place that a loop has not collected for 5 to 10 ms after it was granted to
+// one of its waiters (the loop is busy, or nobody runs it) goes to a waiter of another loop, if one is there; the waiters of
+// that loop are passed over until it runs again, and are then the first in line.
+//
+// Thread-safety: everything may be called from any thread. Each call takes a lock for one decision when it begins and when
+// it ends. The bulkhead must outlive the calls made through it.
 #pragma once
 
 #include "dspu/aio/detail/places.hpp"
@@ -17,6 +21,7 @@
 #include "dspu/aio/stage_facts.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -33,19 +38,14 @@ struct bulkhead_options {
 };
 
 namespace detail {
+
 class bulkhead_stage;
-}
 
-class bulkhead : public detail::verbs<bulkhead> {
+// All of a bulkhead but its clock.
+class bulkhead_base {
  public:
-  using options_type = bulkhead_options;
-
-  // Throws: std::invalid_argument naming the option, its value and its range.
-  explicit bulkhead(const bulkhead_options& options = {});
-  bulkhead(const bulkhead&) = delete;
-  bulkhead& operator=(const bulkhead&) = delete;
-  // Ends all waits with operation_aborted.
-  ~bulkhead() { places_->abort_all(); }
+  bulkhead_base(const bulkhead_base&) = delete;
+  bulkhead_base& operator=(const bulkhead_base&) = delete;
 
   // Changes the limit while it is in use: those in line move up; a lower one interrupts nobody.
   // Throws: std::invalid_argument unless limit >= 1.
@@ -60,25 +60,46 @@ class bulkhead : public detail::verbs<bulkhead> {
   // How often its options were changed.
   std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
   // Whether it decides as a new one would: nobody is in it, nobody waits.
-  bool is_fresh() const { return places_->snapshot().is_fresh(); }
+  bool is_fresh() const { return places_->is_fresh(); }
 
   std::int64_t limit() const { return places_->snapshot().limit(); }
   std::int64_t in_flight() const { return places_->snapshot().in_flight(); }
-  std::int64_t waiting() const { return places_->snapshot().waiting(); }
+  // All who wait, also those whose event loop does not come when it is called.
+  std::int64_t waiting() const { return places_->waiting(); }
   // In shadow mode: how many calls would have had to wait or been refused.
   std::int64_t over_limit() const { return over_limit_.load(std::memory_order_relaxed); }
 
   // Its part in a pipeline, which refers to it.
-  detail::bulkhead_stage stage() &;
+  bulkhead_stage stage() &;
+
+ protected:
+  bulkhead_base(const bulkhead_options& options, const timekeeper& time);
+  // Ends all waits with operation_aborted.
+  ~bulkhead_base() { places_->abort_all(); }
 
  private:
-  friend class detail::bulkhead_stage;
+  friend class bulkhead_stage;
 
-  std::shared_ptr<detail::places> places_;
+  std::shared_ptr<places> places_;
   std::atomic<std::int64_t> over_limit_{0};
   std::atomic<std::uint64_t> revision_{0};
   std::atomic<bool> shadow_;
 };
+
+}  // namespace detail
+
+// The clock says for how long an event loop may keep others waiting for a place that it does not collect.
+template <class Clock>
+class basic_bulkhead : public detail::bulkhead_base, public detail::verbs<basic_bulkhead<Clock>> {
+ public:
+  using options_type = bulkhead_options;
+
+  // Throws: std::invalid_argument naming the option, its value and its range.
+  explicit basic_bulkhead(const bulkhead_options& options = {})
+      : bulkhead_base(options, detail::timekeeper_of<Clock>) {}
+};
+
+using bulkhead = basic_bulkhead<std::chrono::steady_clock>;
 
 namespace detail {
 
@@ -86,7 +107,7 @@ class bulkhead_stage : public stage_defaults {
  public:
   using clock_type = void;
 
-  explicit bulkhead_stage(bulkhead& b) : bulkhead_(&b) {}
+  explicit bulkhead_stage(bulkhead_base& b) : bulkhead_(&b) {}
   stage_facts facts() const;
 
   class session : public session_defaults {
@@ -110,16 +131,16 @@ class bulkhead_stage : public stage_defaults {
       if (std::exchange(held_, false)) bulkhead_->places_->leave();
     }
 
-    bulkhead* bulkhead_;
+    bulkhead_base* bulkhead_;
     bool held_ = false;
   };
 
  private:
-  bulkhead* bulkhead_;
+  bulkhead_base* bulkhead_;
 };
 
-}  // namespace detail
+inline bulkhead_stage bulkhead_base::stage() & { return bulkhead_stage(*this); }
 
-inline detail::bulkhead_stage bulkhead::stage() & { return detail::bulkhead_stage(*this); }
+}  // namespace detail
 
 }  // namespace dspu::aio

@@ -42,6 +42,10 @@ class bulkhead_machine {
   // A waiter gave up before it was told to go.
   void abandon();
 
+  // So many who gave up wait again, whatever the queue's bound: they were in it before.
+  // Returns: how many waiters go now; they are in flight already.
+  std::int64_t rejoin(std::int64_t n);
+
   // Changes the limit of a bulkhead in use. A lower one interrupts nobody: calls beyond it run out.
   // Returns: how many waiters go now; they are in flight already.
   // Throws: std::invalid_argument unless limit >= 1; nothing has changed then.

@@ -37,11 +37,16 @@ class weighted_turns {
   // Tokens count in 2^-20ths: at least one.
   void serve(int c, double tokens) {
     served_at_ = pass(c);
-    const auto parts = static_cast<__int128>(tokens * 0x1p20 + 0.5);
-    pass(c) += (parts < 1 ? 1 : parts) * (weights.back() / weights[static_cast<std::size_t>(c)]);
+    pass(c) += cost(c, tokens);
   }
+  // What was served was not taken after all.
+  void give_back(int c, double tokens) { pass(c) -= cost(c, tokens); }
 
  private:
+  static __int128 cost(int c, double tokens) {
+    const auto parts = static_cast<__int128>(tokens * 0x1p20 + 0.5);
+    return (parts < 1 ? 1 : parts) * (weights.back() / weights[static_cast<std::size_t>(c)]);
+  }
   __int128& pass(int c) { return passes_[static_cast<std::size_t>(c)]; }
   const __int128& pass(int c) const { return passes_[static_cast<std::size_t>(c)]; }
 

@@ -27,7 +27,7 @@ class adaptive_rate_state : public wait_queue {
   using instant = core::instant;
   using call = core::adaptive_rate_machine::call;
 
-  explicit adaptive_rate_state(adaptive_rate_options options, instant start);
+  adaptive_rate_state(adaptive_rate_options options, const timekeeper& time);
 
   // The call goes, if it may and nobody waits.
   std::optional<call> try_enter(instant now);
@@ -54,7 +54,7 @@ class adaptive_rate_state : public wait_queue {
   adaptive_rate_statistics statistics(instant now) const;
   stage_facts facts() const;
 
-  virtual instant now() const = 0;
+  instant now() const { return time_->now(); }
 
  protected:
   // Calls wake(plan, its context) at that instant, on that executor; the one armed before is forgotten. The lock is held.
@@ -72,8 +72,12 @@ class adaptive_rate_state : public wait_queue {
   void wait(waiter_ptr w);
   void went(const waiter& w) override;
   void left() override { plan(now()); }
+  void came_back(std::size_t n, waiter_list& going) override;
+  void take_back(const waiter& w, waiter_list& going) override;
+  instant look_by() const override;
+  void resumed(const asio::execution_context* here) override;
   void give_back(double) override;
-  void let_go_due(instant now, waiter_list& due);
+  void let_go_due(instant now, waiter_list& due, const asio::execution_context* here = nullptr);
   void plan(instant now);
   instant estimate(instant now) const;
   adaptive_rate_change snapshot(instant now) const;
@@ -83,7 +87,8 @@ class adaptive_rate_state : public wait_queue {
   double told_rate_ = 0;
   std::int64_t told_concurrency_ = 0;
   instant told_hold_ = instant::min();
-  const waiter* planned_ = nullptr;  // on whose executor the timer is
+  const waiter* planned_ = nullptr;        // who the timer is for
+  const wait_group* armed_in_ = nullptr;   // whose context it is in
   instant armed_for_ = instant::max();
   std::uint64_t plan_ = 0;
   std::uint64_t admitted_ = 0;

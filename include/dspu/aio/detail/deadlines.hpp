@@ -54,7 +54,7 @@ class deadlines {
   void add(timed& t, std::chrono::time_point<Clock, Duration> at) {
     add(t, at.time_since_epoch().count());
   }
-  // In the clock's own units.
+  // In the clock's own units. Throws: std::bad_alloc; nothing has changed then.
   void add(timed& t, std::int64_t at);
   // False if it has expired.
   bool remove(timed& t);

@@ -1,6 +1,9 @@
 // One run for many callers, and who waits for it.
 #pragma once
 
+#include "dspu/aio/detail/after.hpp"
+#include "dspu/aio/detail/cancel_scope.hpp"
+#include "dspu/aio/detail/context_link.hpp"
 #include "dspu/aio/detail/gate.hpp"
 #include "dspu/aio/detail/launch.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
@@ -13,7 +16,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -24,29 +29,79 @@
 
 namespace dspu::aio::detail {
 
-// What callers of one run share, whatever its type is.
-class flight_core : public std::enable_shared_from_this<flight_core> {
+// What callers of one run share, whatever its type is. It is linked to the context where it runs, as long as it does.
+class flight_core : public context_link {
  public:
   // `caller` is the first one's executor.
   explicit flight_core(const asio::any_io_executor& caller);
 
   // Where it runs: serial, so that the signal is emitted where it is heard.
   const asio::any_io_executor& executor() const { return executor_; }
+  bool runs_in(const asio::any_io_executor& ex) const;
   asio::cancellation_slot slot() { return signal_.slot(); }
   const std::shared_ptr<gate>& over() const { return over_; }
-  // From any thread.
-  void cancel();
+
+  // In the context where it is to run.
+  void begin();
+  void end();
+  // These two from any thread.
+  void cancel() noexcept;
+  // Asks the event loop where it runs for a sign of life. Returns: the question's number.
+  std::uint64_t ask();
+  bool has_answered(std::uint64_t question) const { return answered_.load(std::memory_order_acquire) >= question; }
 
   std::size_t waiting = 0;  // guarded by the flights' lock
 
  protected:
-  ~flight_core() = default;
+  ~flight_core() override = default;
 
  private:
+  void context_gone() override {}
+  void answer(std::uint64_t question);
+
   const asio::any_io_executor executor_;
   asio::cancellation_signal signal_;  // touched on executor_ only, once it runs
   const std::shared_ptr<gate> over_ = std::make_shared<gate>();
+  std::atomic<std::uint64_t> asked_{0};
+  std::atomic<std::uint64_t> answered_{0};
 };
+
+// How long a run's event loop may give no sign of life before those on other loops run their own operation.
+struct flight_patience {
+  duration time;
+};
+
+// Waits until the gate is open, but not for longer than that.
+template <class Clock>
+awaitable<void> pass_within(std::shared_ptr<gate> g, duration d) {
+  cancel_scope scope;
+  time_limit<Clock> limit(scope, after<Clock>(d));
+  auto op = gate::pass(g);
+  auto step = scope.run<void>(op);
+  co_await step;
+  scope.close();
+  if (!limit.disarm() || scope.cancelled_by_caller()) co_return op.await_resume();
+  try {
+    op.await_resume();
+  } catch (const boost::system::system_error&) {  // the limit's doing
+  }
+}
+
+// Waits until the run has ended; for one on another event loop, or until its own gives no sign of life.
+template <class Clock>
+awaitable<void> wait_for_end(std::shared_ptr<flight_core> f, bool elsewhere, flight_patience patience) {
+  if (!elsewhere) {
+    auto passed = gate::pass(f->over());
+    co_await std::move(passed);
+    co_return;
+  }
+  while (!f->over()->is_open()) {
+    const auto question = f->ask();
+    auto passed = pass_within<Clock>(f->over(), patience.time);
+    co_await std::move(passed);
+    if (!f->has_answered(question)) co_return;
+  }
+}
 
 template <class T>
 class flight final : public flight_core {
@@ -135,6 +190,7 @@ class landing {
   ~landing() {
     if (!all_) return;
     all_->land(key_, *flight_);
+    flight_->end();
     flight_->over()->open();
   }
   flight_type& operator*() const { return *flight_; }
@@ -167,6 +223,8 @@ class seat {
     left_ = true;
     return all_.leave(key_, *boarded_.to);
   }
+  // Nobody comes to that run any more.
+  void close() { all_.land(key_, *boarded_.to); }
 
  private:
   Flights& all_;
@@ -192,9 +250,9 @@ thread_main run_flight(landing<Flights> end, F fn, Args... args) {
   }
 }
 
-template <class Flights, class F, class... Args>
-awaitable<typename Flights::result_type> fly(std::shared_ptr<Flights> all, typename Flights::key_type key,
-                                             F fn, Args... args) {
+template <class Clock, class Flights, class F, class... Args>
+awaitable<typename Flights::result_type> fly(std::shared_ptr<Flights> all, flight_patience patience,
+                                             typename Flights::key_type key, F fn, Args... args) {
   const auto executor = co_await asio::this_coro::executor;
   for (;;) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
@@ -204,15 +262,17 @@ awaitable<typename Flights::result_type> fly(std::shared_ptr<Flights> all, typen
     seat<Flights> mine(*all, key, executor);
     auto& f = *mine.to();
     if (mine.first()) {
+      f.begin();
       auto body = run_flight(landing<Flights>(all, key, mine.to()), std::move(fn), std::move(args)...);
       auto thread = make_thread(f.executor(), std::move(body), f.slot());
       launch(f.executor(), is_serial(executor), std::move(thread));
     }
 
+    const bool elsewhere = !f.runs_in(executor);
     std::exception_ptr cancelled;
     try {
-      auto landed = gate::pass(f.over());
-      co_await std::move(landed);
+      auto ended = wait_for_end<Clock>(mine.to(), elsewhere, patience);
+      co_await std::move(ended);
     } catch (...) {
       cancelled = std::current_exception();
     }
@@ -221,9 +281,14 @@ awaitable<typename Flights::result_type> fly(std::shared_ptr<Flights> all, typen
       f.cancel();
       const bool throws = co_await asio::this_coro::throw_if_cancelled();
       co_await asio::this_coro::throw_if_cancelled(false);
-      auto landed = uncancelled(gate::pass(f.over()));
-      co_await std::move(landed);
+      auto ended = uncancelled(wait_for_end<Clock>(mine.to(), elsewhere, patience));
+      co_await std::move(ended);
       co_await asio::this_coro::throw_if_cancelled(throws);
+    }
+    if (!mine.over()) {  // its event loop stands still
+      mine.close();
+      if (cancelled) std::rethrow_exception(cancelled);
+      continue;
     }
     if (!f.result.empty()) co_return f.copy();
     // It went with its event loop. Whose operation it was has nothing left to run.

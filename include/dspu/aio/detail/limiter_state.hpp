@@ -40,7 +40,7 @@ class limiter_state : public wait_queue {
  public:
   using instant = core::instant;
 
-  limiter_state(const rate_limiter_options& options, instant start);
+  limiter_state(const rate_limiter_options& options, const timekeeper& time);
 
   // Takes n tokens if they are there and nobody waits. In shadow mode always says that it did; `waits` and
   // `deadline` tell then what would have been.
@@ -49,7 +49,7 @@ class limiter_state : public wait_queue {
     const auto units = l.bucket.units_of(n);
     auto word = l.word.load(std::memory_order_relaxed);
     for (;;) {
-      if ((word & closed) != 0) return word < 0 && take_with_lock(n, now, waits, deadline);
+      if ((word & closed) != 0) return must_look(word, now, waits) && take_with_lock(n, now, waits, deadline);
       auto level = word >> 1;
       if (!l.bucket.try_take(level, units, now)) return false;
       if (l.word.compare_exchange_weak(word, level << 1, std::memory_order_acq_rel,
@@ -92,7 +92,7 @@ class limiter_state : public wait_queue {
 
   // Puts back what was taken and not used: those in line move up.
   void give_back(double n) override;
-  void resumed() override;
+  void resumed(const asio::execution_context* here) override;
   // Throws: std::invalid_argument, and changes nothing then.
   void set_bandwidth(double rate, duration per);
   void set_capacity(double capacity);
@@ -108,7 +108,7 @@ class limiter_state : public wait_queue {
   std::size_t waiters();
   rate_limiter_statistics statistics();
 
-  virtual instant now() const = 0;
+  instant now() const { return time_->now(); }
 
   // Changed with the lock, read without it by those who come by.
   std::atomic<std::size_t> max_waiters;
@@ -144,6 +144,11 @@ class limiter_state : public wait_queue {
   };
   class session;
 
+  // Whether who finds the word closed takes the lock; else it has found that somebody waits. Who waits itself then takes it
+  // anyway. Nobody else may come by to let those go whose timer is in a loop that stands still.
+  bool must_look(std::int64_t word, instant now, bool waits) const {
+    return word < 0 || (!waits && now.time_since_epoch().count() > overdue_from_.load(std::memory_order_relaxed));
+  }
   bool take_with_lock(double n, instant now, bool waits, instant deadline);
   template <class Condition>
   void go_on_if(const Condition& condition, const asio::execution_context* here);
@@ -152,17 +157,25 @@ class limiter_state : public wait_queue {
 
   // All of these need the lock.
   instant take_in_shadow(double n, instant now, bool waits, instant deadline);
-  error_code admit(waiter_ptr& w, bool new_here, instant now);
+  error_code admit(waiter_ptr& w, bool new_here, instant now, waiter_list& granted);
   void enter(waiter& w);
-  void grant(waiter& w, instant now);
   void grant_reserved(instant now);
-  void grant_due(instant now, waiter_list& due);
+  void grant_due(instant now, waiter_list& due, const asio::execution_context* here);
   void grant_all_due(waiter_list& due);
+  void serve(const waiter& w);
   instant when(reserved_place& place);
-  void came(const waiter& w) override;
+  void comes(const waiter& w) override;
   void went(const waiter& w) override;
   void left() override;
-  bool overdue(instant at) const;
+  void came_back(std::size_t n, waiter_list& going) override;
+  void take_back(const waiter& w, waiter_list& going) override;
+  instant look_by() const override;
+  // A call that is not collected costs two of them: no more than a late wake makes up for.
+  duration patience() const override { return buckets_.lag() / 2; }
+  void begin() override;
+  void end() override;
+  bool overdue(instant at) const { return at.time_since_epoch().count() > overdue_from_.load(std::memory_order_relaxed); }
+  void wake_at(instant t);
   waiter* next();
   waiter* first_to_wake();
   template <class Visit>
@@ -171,7 +184,7 @@ class limiter_state : public wait_queue {
   std::optional<wait_refusal> would_exceed(const wait_request& request, instant now);
   void refuse_hopeless(instant now, refusals& refused);
   void plan(instant earliest);
-  void go_on(instant now, waiter_list& due, refusals& refused);
+  void go_on(instant now, waiter_list& due, refusals& refused, const asio::execution_context* here = nullptr);
   void replace(const core::token_bucket_options& options, instant at);
   void first_bucket_changed();
   void let_all_go(instant now, waiter_list& due);
@@ -192,8 +205,10 @@ class limiter_state : public wait_queue {
   instant first_deadline_ = instant::max();  // of theirs, or earlier
   instant looked_ = instant::min();          // when reserved places were last granted
   const waiter* planned_ = nullptr;          // who the timer is for
+  const wait_group* armed_in_ = nullptr;     // whose context the timer is in
   instant planned_at_ = instant::max();
   instant wake_at_ = instant::max();         // when the timer wakes
+  std::atomic<std::int64_t> overdue_from_{std::numeric_limits<std::int64_t>::max()};  // after wake_at_
   std::uint64_t plan_ = 0;
   std::uint64_t waited_ = 0;
   bool out_of_lanes_ = false;

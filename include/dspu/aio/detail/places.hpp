@@ -13,7 +13,7 @@ namespace dspu::aio::detail {
 class places : public wait_queue {
  public:
   // Throws: std::invalid_argument naming the option, its value and its range.
-  explicit places(const core::bulkhead_options& options) : machine_(options) {}
+  places(const core::bulkhead_options& options, const timekeeper& time) : wait_queue(&time), machine_(options) {}
 
   // A place, if there is one (nobody waits then).
   bool try_enter();
@@ -24,38 +24,27 @@ class places : public wait_queue {
   // Throws: bulkhead_full_error if the line is full.
   static awaitable<void> wait_for_place(std::shared_ptr<places> self);
 
-  void set_limit(std::int64_t n) {
-    change([n](core::bulkhead_machine& m) { return m.set_limit(n); });
-  }
-  void reconfigure(const core::bulkhead_options& options) {
-    change([&](core::bulkhead_machine& m) { return m.reconfigure(options); });
-  }
-  // Ends the wait of all who are in the line, with a place each.
-  void release_waiters() {
-    change([](core::bulkhead_machine& m) { return m.release_waiters(); });
-  }
-  // What it is now, in one piece.
+  void set_limit(std::int64_t n);
+  // With `open`, all go who are in the line, with a place each; so does whoever comes back to it.
+  void reconfigure(const core::bulkhead_options& options, bool open);
+  // What it is now, in one piece; those who were passed over are not in it.
   core::bulkhead_machine snapshot();
+  // All who wait.
+  std::int64_t waiting();
+  bool is_fresh();
 
  private:
   struct initiate_wait;
 
-  // `how` says how many go.
-  template <class How>
-  void change(const How& how) {
-    waiter_list going;
-    {
-      const std::lock_guard lock(mutex_);
-      for (auto more = how(machine_); more > 0; --more) pop_front_into(going);
-    }
-    going.complete(error_code{});
-  }
-
   void wait(waiter_ptr w);
+  void let_go(std::int64_t n, waiter_list& going);
   void left() override;
+  void came_back(std::size_t n, waiter_list& going) override;
+  void take_back(const waiter& w, waiter_list& going) override;
   void give_back(double) override { leave(); }
 
-  core::bulkhead_machine machine_;  // guarded by the lock, as the line
+  core::bulkhead_machine machine_;  // guarded by the lock, as the line; counts nobody who was passed over
+  bool open_ = false;               // guarded by the lock
 };
 
 }  // namespace dspu::aio::detail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dspu/aio/detail/adaptive_rate_state.hpp"
+#include "dspu/aio/impl/deadlines.ipp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
 
@@ -15,15 +16,11 @@ template <class Clock>
 class timed_adaptive_rate_state final : public adaptive_rate_state {
  public:
   explicit timed_adaptive_rate_state(adaptive_rate_options options)
-      : adaptive_rate_state(std::move(options), clock_now()) {}
-
-  instant now() const override { return clock_now(); }
+      : adaptive_rate_state(std::move(options), timekeeper_of<Clock>) {}
 
  private:
   using timer = asio::basic_waitable_timer<Clock>;
   using time_point = typename Clock::time_point;
-
-  static instant clock_now() { return core::instant_of(Clock::now()); }
 
   void arm(const asio::any_io_executor& ex, instant at, std::uint64_t plan) override {
     const asio::execution_context& here = asio::query(ex, asio::execution::context);

@@ -2,6 +2,7 @@
 // detail::make_limiter_state<Clock> there, to use a limiter with a clock of your own.
 #pragma once
 
+#include "dspu/aio/impl/deadlines.ipp"
 #include "dspu/aio/rate_limiter.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -13,15 +14,11 @@ namespace dspu::aio::detail {
 template <class Clock>
 class timed_limiter_state final : public limiter_state {
  public:
-  explicit timed_limiter_state(const rate_limiter_options& options) : limiter_state(options, clock_now()) {}
-
-  instant now() const override { return clock_now(); }
+  explicit timed_limiter_state(const rate_limiter_options& options) : limiter_state(options, timekeeper_of<Clock>) {}
 
  private:
   using timer = asio::basic_waitable_timer<Clock>;
   using time_point = typename Clock::time_point;
-
-  static instant clock_now() { return core::instant_of(Clock::now()); }
 
   void arm(const asio::any_io_executor& ex, instant at, std::uint64_t plan) override {
     const asio::execution_context& here = asio::query(ex, asio::execution::context);

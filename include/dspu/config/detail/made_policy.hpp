@@ -39,7 +39,7 @@ struct policy_with<aio::rate_limiter_options, Clock> {
 };
 template <class Clock>
 struct policy_with<aio::bulkhead_options, Clock> {
-  using type = aio::bulkhead;
+  using type = aio::basic_bulkhead<Clock>;
 };
 template <class Clock>
 struct policy_with<aio::throttle_options, Clock> {
