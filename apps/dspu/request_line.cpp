@@ -91,7 +91,7 @@ std::string decode_body(const json::value& value) {
 }
 
 json::object parse_object(std::string_view line) {
-  json::error_code error;
+  boost::system::error_code error;
   json::value value = json::parse(line, error);
   if (error) refuse("not valid JSON: " + error.message());
   if (!value.is_object()) refuse("a JSON line must be an object");

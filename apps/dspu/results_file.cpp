@@ -168,7 +168,7 @@ file_descriptor repair(const std::string& path, int damaged, off_t whole) {
 result_facts read_result(std::string_view line) {
   std::array<unsigned char, 4096> scratch;
   json::monotonic_resource memory(scratch.data(), scratch.size());
-  json::error_code error;
+  boost::system::error_code error;
   const json::value value = json::parse(json::string_view(line.data(), line.size()), error, &memory);
   const json::object* result = error ? nullptr : value.if_object();
   const json::value* id = result ? result->if_contains("id") : nullptr;

@@ -6,18 +6,31 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/version.hpp>
+#if BOOST_ASIO_VERSION >= 103200
+#include <boost/asio/config.hpp>
+#endif
 
 namespace dspu::aio::detail {
 
 namespace {
 
-// The hint has no public reader; in Asio the scheduler is the io_context's implementation.
+// Asio 1.32 (Boost 1.87) made the concurrency hint a configuration value. Before that it had no public reader: there the
+// scheduler, which is the io_context's implementation, is asked.
+int concurrency_hint(asio::execution_context& context) {
+#if BOOST_ASIO_VERSION >= 103200
+  return asio::config(context).get("scheduler", "concurrency_hint", 0);
+#else
+  return asio::use_service<asio::detail::scheduler>(context).concurrency_hint();
+#endif
+}
+
 class loop_hint final : public remembered_service {
  public:
   static inline asio::execution_context::id id;
   explicit loop_hint(asio::execution_context& context)
       : remembered_service(context),
-        one_thread(asio::use_service<asio::detail::scheduler>(context).concurrency_hint() == 1) {}
+        one_thread(concurrency_hint(context) == 1) {}
 
   const bool one_thread;
 

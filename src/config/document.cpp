@@ -176,7 +176,7 @@ std::string excerpt(const node& n) {
     case node::type::null: return "null";
     case node::type::boolean: return n.truth ? "true" : "false";
     case node::type::number: text = n.text; break;
-    case node::type::string: text = quoted(n.text); break;
+    case node::type::string: text = json_quoted(n.text); break;
     case node::type::array: return n.items.empty() ? "[]" : "a list";
     case node::type::object: return n.members.empty() ? "{}" : "an object";
   }
@@ -200,6 +200,6 @@ std::string escaped(std::string_view key) {
   return text;
 }
 
-std::string quoted(std::string_view text) { return json::serialize(json::string_view(text.data(), text.size())); }
+std::string json_quoted(std::string_view text) { return json::serialize(json::string_view(text.data(), text.size())); }
 
 }  // namespace dspu::config

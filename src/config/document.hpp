@@ -52,6 +52,6 @@ std::string excerpt(const node& n);
 // A part of a JSON pointer.
 std::string escaped(std::string_view key);
 // A JSON string with its quotes.
-std::string quoted(std::string_view text);
+std::string json_quoted(std::string_view text);
 
 }  // namespace dspu::config

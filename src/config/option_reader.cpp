@@ -161,7 +161,7 @@ void value_reader::name(std::string& value) {
 
 void value_reader::one_of(const std::vector<std::string>& known) {
   std::string range;
-  for (const auto& k : known) range += (range.empty() ? "" : (&k == &known.back() ? " or " : ", ")) + quoted(k);
+  for (const auto& k : known) range += (range.empty() ? "" : (&k == &known.back() ? " or " : ", ")) + json_quoted(k);
   wrong(range);
 }
 

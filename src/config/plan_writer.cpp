@@ -22,12 +22,12 @@ std::string in_json(std::int64_t v) { return std::to_string(v); }
 std::string in_json(std::size_t v) { return std::to_string(v); }
 std::string in_json(double v) { return shortest(v); }
 std::string in_json(bool v) { return v ? "true" : "false"; }
-std::string in_json(aio::duration v) { return quoted(format_duration(v)); }
+std::string in_json(aio::duration v) { return json_quoted(format_duration(v)); }
 template <class E>
   requires std::is_enum_v<E>
 std::string in_json(E v) {
   for (const auto& w : words_of(E{})) {
-    if (w.value == v) return quoted(w.text);
+    if (w.value == v) return json_quoted(w.text);
   }
   return "null";
 }
@@ -76,11 +76,11 @@ class object_writer {
     return inner.text();
   }
   void refer(std::string_view key, const std::string& name) {
-    if (!name.empty()) put(key, quoted(name));
+    if (!name.empty()) put(key, json_quoted(name));
   }
   void put(std::string_view key, const std::string& value) {
     if (!members_.empty()) members_ += ", ";
-    members_ += quoted(key) + ": " + value;
+    members_ += json_quoted(key) + ": " + value;
   }
 
   std::string members_;
@@ -93,7 +93,7 @@ std::string to_json(policy_plan p) {
       [&]<class O>(O& options) {
         object_writer w;
         kind<O>::fields(w, options, p);
-        return "{" + quoted(kind<O>::name) + ": " + w.text() + "}";
+        return "{" + json_quoted(kind<O>::name) + ": " + w.text() + "}";
       },
       p.options);
 }
@@ -101,15 +101,15 @@ std::string to_json(policy_plan p) {
 std::string to_json(const file_plan& plan) {
   std::string policies;
   for (const auto& [name, p] : plan.policies) {
-    if (is_shared(name)) policies += (policies.empty() ? "\n    " : ",\n    ") + quoted(name) + ": " + to_json(p);
+    if (is_shared(name)) policies += (policies.empty() ? "\n    " : ",\n    ") + json_quoted(name) + ": " + to_json(p);
   }
   std::string pipelines;
   for (const auto& [name, row] : plan.pipelines) {
     std::string stages;
     for (const auto& s : row) {
-      stages += (stages.empty() ? "\n      " : ",\n      ") + (is_shared(s) ? quoted(s) : to_json(plan.policies.at(s)));
+      stages += (stages.empty() ? "\n      " : ",\n      ") + (is_shared(s) ? json_quoted(s) : to_json(plan.policies.at(s)));
     }
-    pipelines += (pipelines.empty() ? "\n    " : ",\n    ") + quoted(name) + ": [" + stages + "]";
+    pipelines += (pipelines.empty() ? "\n    " : ",\n    ") + json_quoted(name) + ": [" + stages + "]";
   }
   return "{\n  \"policies\": {" + policies + "},\n  \"pipelines\": {" + pipelines + "}\n}\n";
 }

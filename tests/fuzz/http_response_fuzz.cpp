@@ -236,7 +236,7 @@ void check_result_line(const result& got) {
   record.body = got.sink.body;
   record.status = got.sink.status;
   const std::string line = to_json_line(record);
-  boost::json::error_code error;
+  boost::system::error_code error;
   boost::json::parse(line, error);
   claim(!error && line.find('\n') == line.size() - 1, "a result is one line of JSON", line);
 }

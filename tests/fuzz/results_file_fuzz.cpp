@@ -37,7 +37,7 @@ std::string line_of(const std::string& id, bool ok) {
 std::optional<std::map<std::string, bool>> read_lines(std::string_view text) {
   std::map<std::string, bool> failed;
   for (; !text.empty(); text.remove_prefix(text.find('\n') + 1)) {
-    boost::json::error_code error;
+    boost::system::error_code error;
     const auto value = boost::json::parse(text.substr(0, text.find('\n')), error);
     if (error || !value.is_object()) return std::nullopt;
     const auto* id = value.get_object().if_contains("id");

@@ -4,6 +4,7 @@
 #include "dspu/aio/detail/asio.hpp"
 
 #include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <concepts>
 #include <type_traits>
