@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace dspu::app {
 
@@ -25,6 +26,21 @@ CLI::Option* add_parsed_option(CLI::App& app, const std::string& name, Target& t
   CLI::Option* option = app.add_option_function<std::string>(name, std::move(assign), help);
   if (!shown_default.empty()) option->default_str(shown_default);
   return option;
+}
+
+// The same for an option that may be given several times: its values are added to `target`.
+template <class Parse, class Value>
+CLI::Option* add_parsed_options(CLI::App& app, const std::string& name, std::vector<Value>& target,
+                                Parse parse, const std::string& help) {
+  auto add = [&target, parse = std::move(parse), name](const std::vector<std::string>& texts) {
+    try {
+      for (const std::string& text : texts) target.push_back(parse(text));
+    } catch (const std::invalid_argument& error) {
+      throw CLI::ValidationError(name, error.what());
+    }
+  };
+  return app.add_option_function<std::vector<std::string>>(name, std::move(add), help)
+      ->allow_extra_args(false);
 }
 
 }  // namespace dspu::app

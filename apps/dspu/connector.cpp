@@ -3,6 +3,7 @@
 #include "dspu/config/values.hpp"
 #include "dspu/net_errors.hpp"
 #include "dspu/proxy_tunnel.hpp"
+#include "dspu/socks_tunnel.hpp"
 #include "dspu/tcp_connect.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -58,12 +59,31 @@ asio::awaitable<std::unique_ptr<connection>> connector::open_whole(route way, cl
   const auto until = std::min(after(options_.timeout), answer_by);
   auto peer = std::make_unique<connection>(executor_, way.server.to_string());
   co_await connect(*peer, way, until);
-  if (!way.encrypted()) co_return peer;
+  if (!way.encrypted() && !way.tunnelled()) co_return peer;
   watchdog dog(peer->stream().socket());
   dog.set(until);
-  if (way.tunnelled()) co_await open_tunnel(*peer, dog, way);
-  co_await handshake(*peer, dog, way);
+  if (way.tunnelled() && way.proxy->is_socks())
+    co_await open_socks_tunnel(*peer, dog, way, until);
+  else if (way.tunnelled())
+    co_await open_tunnel(*peer, dog, way);
+  if (way.encrypted()) co_await handshake(*peer, dog, way);
   co_return peer;
+}
+
+asio::awaitable<std::vector<asio::ip::address>> connector::look_up(const connection& peer, std::string host,
+                                                                   std::uint16_t port, deadline until) {
+  std::vector<asio::ip::address> addresses = options_.addresses.given(host, port);
+  if (!addresses.empty()) co_return addresses;
+  const name_resolver::answer answer = co_await resolver_.resolve(host, until);
+  if (answer.timed_out) timed_out(peer, "looking up " + host);
+  if (answer.result.addresses.empty())
+    fail(answer.result.temporary ? transport_failure::dns_temporary : transport_failure::dns, peer.who(),
+         "looking up " + host + " failed: " + answer.result.error);
+  addresses = options_.addresses.wanted(answer.result.addresses);
+  if (addresses.empty())
+    fail(transport_failure::dns, peer.who(),
+         host + " has no " + std::string(to_string(options_.addresses.family)) + " address");
+  co_return addresses;
 }
 
 asio::awaitable<void> connector::connect(connection& peer, const route& way, deadline until) {
@@ -72,13 +92,7 @@ asio::awaitable<void> connector::connect(connection& peer, const route& way, dea
   const std::string place = host_and_port(host, port);
   const std::string target = (way.proxy != nullptr ? "proxy " : "") + place;
 
-  const name_resolver::answer answer = co_await resolver_.resolve(host, until);
-  if (answer.timed_out) timed_out(peer, "looking up " + host);
-  std::vector<asio::ip::address> addresses = answer.result.addresses;
-  if (addresses.empty())
-    fail(answer.result.temporary ? transport_failure::dns_temporary : transport_failure::dns, peer.who(),
-         "looking up " + host + " failed: " + answer.result.error);
-
+  std::vector<asio::ip::address> addresses = co_await look_up(peer, host, port, until);
   answered_.sort(place, addresses);
   tcp_connect_result made = co_await connect_to_any(executor_, addresses, port, until);
   if (made.socket) {
@@ -107,6 +121,28 @@ asio::awaitable<void> connector::open_tunnel(connection& peer, watchdog& dog, co
   if (answer.status / 100 != 2)
     fail(kind, peer.who(),
          proxy + " refused the tunnel with status " + std::to_string(answer.status) + " " + answer.reason);
+}
+
+asio::awaitable<void> connector::open_socks_tunnel(connection& peer, watchdog& dog, const route& way,
+                                                   deadline until) {
+  const asio::cancellation_state cancel = co_await asio::this_coro::cancellation_state;
+  const std::string proxy = "proxy " + way.proxy->to_string();
+  socks_target target{way.server.host, way.server.port};
+  error_code not_an_address;
+  const auto literal = asio::ip::make_address(target.host, not_an_address);
+  if (!not_an_address) {
+    target.address = literal;
+  } else if (way.proxy->speaks == proxy_server::protocol::socks5) {
+    const auto addresses = co_await look_up(peer, target.host, target.port, until);
+    target.address = addresses.front();
+  }
+  const socks_answer answer =
+      co_await request_socks_tunnel(peer.stream(), target, way.proxy->user, way.proxy->password);
+  throw_if_cancelled(cancel);
+  if (dog.expired()) timed_out(peer, "the tunnel through " + proxy);
+  if (answer.error)
+    fail(transport_failure::reset, peer.who(), proxy + " ended the connection: " + describe(answer.error));
+  if (answer.refusal) fail(*answer.refusal, peer.who(), proxy + " " + answer.reason);
 }
 
 asio::awaitable<void> connector::handshake(connection& peer, watchdog& dog, const route& way) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dspu/address_order.hpp"
+#include "dspu/address_rules.hpp"
 #include "dspu/connection.hpp"
 #include "dspu/name_resolver.hpp"
 #include "dspu/outgoing_request.hpp"
@@ -16,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace dspu::app {
 
@@ -27,6 +29,7 @@ class connector {
     std::chrono::nanoseconds timeout;
     tls_options tls;
     name_resolver::lookup lookup;
+    address_rules addresses{};
   };
   // Throws: std::invalid_argument if the certificates of options.tls cannot be read.
   connector(boost::asio::any_io_executor executor, options opts);
@@ -43,6 +46,11 @@ class connector {
 
   boost::asio::awaitable<std::unique_ptr<connection>> open_whole(route way, clock::time_point answer_by);
   boost::asio::awaitable<void> connect(connection& peer, const route& way, deadline until);
+  boost::asio::awaitable<std::vector<boost::asio::ip::address>> look_up(const connection& peer,
+                                                                        std::string host, std::uint16_t port,
+                                                                        deadline until);
+  boost::asio::awaitable<void> open_socks_tunnel(connection& peer, watchdog& dog, const route& way,
+                                                 deadline until);
   boost::asio::awaitable<void> open_tunnel(connection& peer, watchdog& dog, const route& way);
   boost::asio::awaitable<void> handshake(connection& peer, watchdog& dog, const route& way);
   boost::asio::ssl::context& tls();

@@ -31,6 +31,7 @@ http_client_options client_options(const fetch_options& options, std::size_t con
   client.cacert = options.cacert;
   client.proxy = options.proxy;
   client.keep_alive = options.keep_alive;
+  client.addresses = options.addresses;
   client.max_body = options.max_body.value_or(options.save.empty() ? default_max_body : no_limit);
   client.limits = {.first_byte = options.first_byte_timeout, .stall = options.stall_timeout};
   if (options.min_speed) {

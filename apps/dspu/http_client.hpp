@@ -9,6 +9,7 @@
 // runs the executor. Any number of exchanges may run at the same time.
 #pragma once
 
+#include "dspu/address_rules.hpp"
 #include "dspu/name_resolver.hpp"
 #include "dspu/transfer_pace.hpp"
 #include "dspu/transport.hpp"
@@ -36,6 +37,8 @@ struct http_client_options {
   std::string cacert;
   // Proxy URL; empty: none; not set: as http_proxy, https_proxy, all_proxy and no_proxy say.
   std::optional<std::string> proxy;
+  // Which addresses are connected to, and which hosts have them.
+  address_rules addresses{};
   // Bytes that a response's body may have after inflation; more fails with body_too_large.
   std::uint64_t max_body = std::numeric_limits<std::uint64_t>::max();
   // Use connections for more than one request; else each is sent with Connection: close.

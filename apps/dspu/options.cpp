@@ -377,7 +377,19 @@ void add_network_options(CLI::App& app, fetch_options& o) {
   app.add_flag_callback(
          "--no-keep-alive", [&o] { o.keep_alive = false; }, "A connection of its own for every request")
       ->group(group);
-  app.add_option("--proxy", o.proxy, "HTTP proxy; '' for none; else as http_proxy, https_proxy, no_proxy say")
+  add_parsed_options(app, "--resolve", o.addresses.hosts, parse_given_host,
+                     "Connect to these addresses for this host; may be repeated")
+      ->type_name("HOST:PORT:ADDRESS[,ADDRESS]")
+      ->group(group);
+  auto* v4 = app.add_flag_callback(
+                    "-4,--ipv4", [&o] { o.addresses.family = ip_family::v4; }, "Connect by IPv4 only")
+                 ->group(group);
+  app.add_flag_callback(
+         "-6,--ipv6", [&o] { o.addresses.family = ip_family::v6; }, "Connect by IPv6 only")
+      ->group(group)
+      ->excludes(v4);
+  app.add_option("--proxy", o.proxy,
+                 "HTTP or SOCKS5 proxy; '' for none; else as http_proxy, https_proxy, no_proxy say")
       ->type_name("URL")
       ->group(group);
 }

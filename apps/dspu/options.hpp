@@ -1,6 +1,7 @@
 // Everything that `dspu fetch` can be told on the command line.
 #pragma once
 
+#include "dspu/address_rules.hpp"
 #include "dspu/classify.hpp"
 #include "dspu/core/adaptive_rate_options.hpp"
 #include "dspu/core/backoff.hpp"
@@ -97,6 +98,7 @@ struct fetch_options {
   std::vector<std::string> origin_only;   // names of headers
   std::optional<std::string> proxy;
   bool keep_alive = true;
+  address_rules addresses{};
 };
 
 inline constexpr std::uint64_t default_max_body = std::uint64_t{1} << 30;

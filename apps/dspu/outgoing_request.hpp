@@ -17,7 +17,7 @@ struct route {
 
   bool encrypted() const { return server.scheme == "https"; }
   // Through a tunnel that the proxy does not look into.
-  bool tunnelled() const { return proxy != nullptr && encrypted(); }
+  bool tunnelled() const { return proxy != nullptr && (encrypted() || proxy->is_socks()); }
   // Connections of equal keys are as good as each other: plain requests share those to their proxy.
   std::string key() const;
 };

@@ -54,15 +54,25 @@ bool has_suffix(std::string_view host, std::string_view suffix) {
   return host.size() == suffix.size() || host[host.size() - suffix.size() - 1] == '.';
 }
 
+std::optional<proxy_server::protocol> protocol_named(std::string_view scheme) {
+  if (scheme == "http") return proxy_server::protocol::http;
+  if (scheme == "socks5") return proxy_server::protocol::socks5;
+  if (scheme == "socks5h") return proxy_server::protocol::socks5h;
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::string proxy_server::to_string() const { return host_and_port(host, port); }
+std::string proxy_server::to_string() const {
+  return (is_socks() ? "socks5://" : "") + host_and_port(host, port);
+}
 
 proxy_server parse_proxy(std::string_view source, std::string_view url) {
   const auto scheme_end = url.find("://");
-  if (scheme_end != url.npos && url.substr(0, scheme_end) != "http")
+  const auto protocol = protocol_named(scheme_end == url.npos ? "http" : url.substr(0, scheme_end));
+  if (!protocol)
     throw std::invalid_argument(std::string(source) + " \"" + redact_url(url) +
-                                "\": only http:// proxies are supported");
+                                "\": only http://, socks5:// and socks5h:// proxies are supported");
   const std::string_view rest = scheme_end == url.npos ? url : url.substr(scheme_end + 3);
   const std::string_view authority = rest.substr(0, rest.find('/'));
   const auto host_begin = authority.rfind('@') == authority.npos ? 0 : authority.rfind('@') + 1;
@@ -74,11 +84,17 @@ proxy_server parse_proxy(std::string_view source, std::string_view url) {
     proxy_server result;
     result.host = parsed.server.host;
     result.port = has_port ? parsed.server.port : std::uint16_t{1080};
-    if (parsed.userinfo) result.authorization = basic_authorization(*parsed.userinfo);
+    result.speaks = *protocol;
+    if (!parsed.userinfo) return result;
+    const std::size_t colon = parsed.userinfo->find(':');
+    result.user = parsed.userinfo->substr(0, colon);
+    result.password = parsed.userinfo->substr(colon + 1);
+    if (!result.is_socks()) result.authorization = basic_authorization(*parsed.userinfo);
     return result;
   } catch (const std::invalid_argument&) {
-    throw std::invalid_argument(std::string(source) + " \"" + redact_url(url) +
-                                "\" is not of the form [http://][user:password@]host[:port]");
+    throw std::invalid_argument(
+        std::string(source) + " \"" + redact_url(url) +
+        "\" is not of the form [http://|socks5://|socks5h://][user:password@]host[:port]");
   }
 }
 

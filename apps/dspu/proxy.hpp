@@ -15,15 +15,23 @@
 namespace dspu::app {
 
 struct proxy_server {
+  enum class protocol { http, socks5, socks5h };
+
+  protocol speaks = protocol::http;
   std::string host;
   std::uint16_t port = 0;
-  std::string authorization;  // value of Proxy-Authorization, empty for none
+  std::string authorization;  // of HTTP: value of Proxy-Authorization, empty for none
+  std::string user;           // of SOCKS5, empty for none
+  std::string password;
 
+  // SOCKS5 makes a tunnel of every connection, HTTP only of encrypted ones.
+  bool is_socks() const { return speaks != protocol::http; }
   std::string to_string() const;
 };
 
 // Throws: std::invalid_argument naming `source` (the option or variable) and the value. Accepted are
-// [http://][user:password@]host[:port]; the port defaults to 1080, as in curl.
+// [http://][user:password@]host[:port], socks5:// (names are looked up here) and socks5h:// (by the proxy);
+// the port defaults to 1080, as in curl.
 proxy_server parse_proxy(std::string_view source, std::string_view url);
 
 class proxy_rules {

@@ -556,6 +556,26 @@ TEST_F(HttpClientWallClock, WaitsForADeadAddressOnlyOnce) {
   EXPECT_LT(took, 10s) << "it gave the dead address more than its share of " << 50 / 2 << " s";
 }
 
+TEST_F(HttpClientWallClock, ConnectsToTheAddressThatItIsGiven) {
+  scripted_server server(loop, {{{ok("1")}, ending::hold}});
+  const std::string port = server.authority().substr(server.authority().find(':') + 1);
+  http_client_options o = direct();
+  o.lookup = [](const std::string&) -> lookup_result { throw std::logic_error("looked up"); };
+  o.addresses.hosts = {parse_given_host("given.test:" + port + ":127.0.0.1")};
+  http_client client(loop.get_executor(), o);
+  EXPECT_TRUE(fetch(loop, client, "http://given.test:" + port + "/").response);
+  EXPECT_THAT(server.requests().at(0), HasSubstr("Host: given.test:" + port));
+}
+
+TEST_F(HttpClientWallClock, KeepsToAFamilyOfAddresses) {
+  http_client_options o = direct();
+  o.lookup = [](const std::string&) { return lookup_result{{asio::ip::make_address("127.0.0.1")}, {}}; };
+  o.addresses.family = ip_family::v6;
+  http_client client(loop.get_executor(), o);
+  expect_failure(fetch(loop, client, "http://four.test/"), transport_failure::dns,
+                 "four.test has no IPv6 address");
+}
+
 TEST_F(HttpClientWallClock, LimitsTheTimeOfALookup) {
   std::promise<void> release;
   http_client_options o = direct();

@@ -48,7 +48,7 @@ TEST(Proxy, ReadsUrls) {
 }
 
 TEST(Proxy, ShowsNoPasswordOfABadUrl) {
-  for (const char* url : {"socks5://user:secret@proxy:1080", "user:secret@pro xy",
+  for (const char* url : {"socks4://user:secret@proxy:1080", "user:secret@pro xy",
                           "http://user:secret@h:99999", "http://user:sec/ret@proxy", "http://user:secret@"}) {
     try {
       static_cast<void>(parse_proxy("--proxy", url));
@@ -59,9 +59,19 @@ TEST(Proxy, ShowsNoPasswordOfABadUrl) {
   }
 }
 
+TEST(Proxy, SpeaksSocks5) {
+  const proxy_server proxy = parse_proxy("--proxy", "socks5h://us%40er:p:w@proxy");
+  EXPECT_EQ(proxy.speaks, proxy_server::protocol::socks5h);
+  EXPECT_EQ(proxy.to_string(), "socks5://proxy:1080");
+  EXPECT_EQ(proxy.user, "us@er");
+  EXPECT_EQ(proxy.password, "p:w");
+  EXPECT_EQ(proxy.authorization, "");
+  EXPECT_EQ(parse_proxy("--proxy", "socks5://proxy:9").speaks, proxy_server::protocol::socks5);
+}
+
 TEST(Proxy, NamesTheSourceOfABadUrl) {
   for (const char* url :
-       {"socks5://proxy:1080", "https://proxy", "http://", "http://pro xy", "http://proxy:99999"}) {
+       {"socks4://proxy:1080", "https://proxy", "http://", "http://pro xy", "http://proxy:99999"}) {
     try {
       static_cast<void>(parse_proxy("ALL_PROXY", url));
       ADD_FAILURE() << url << " was accepted";
