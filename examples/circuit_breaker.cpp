@@ -1,11 +1,8 @@
-// A breaker that opens after three failures, refuses for 50 ms, then lets probes through until it closes.
+// A breaker that opens after three failures, refuses for 30 s, then lets probes through until it closes. In simulated time.
 #include <dspu/aio/circuit_breaker.hpp>
+#include <dspu/testing/simulator.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <cstdio>
 #include <stdexcept>
@@ -13,6 +10,7 @@
 namespace asio = boost::asio;
 using namespace dspu::aio;
 using namespace std::chrono_literals;
+using manual_breaker = basic_circuit_breaker<dspu::testing::manual_clock>;
 
 bool service_is_down = true;
 
@@ -25,9 +23,9 @@ const char* name(circuit_state s) {
   return s == circuit_state::closed ? "closed" : s == circuit_state::open ? "open" : "half-open";
 }
 
-asio::awaitable<void> call(circuit_breaker& breaker) {
+asio::awaitable<void> call(manual_breaker& guard) {
   try {
-    std::printf("  %d\n", co_await breaker.call(service));
+    std::printf("  %d\n", co_await guard.call(service));
   } catch (const circuit_breaker_error&) {
     std::puts("  refused, the service was not called");
   } catch (const std::exception& e) {
@@ -35,21 +33,15 @@ asio::awaitable<void> call(circuit_breaker& breaker) {
   }
 }
 
-asio::awaitable<void> run() {
-  circuit_breaker breaker{{.failure_threshold = 3, .success_threshold = 2, .timeout = 50ms,
-                           .on_state_change = [](circuit_state from, circuit_state to) {
-                             std::printf("%s -> %s\n", name(from), name(to));
-                           }}};
-  for (int i = 0; i < 4; ++i) co_await call(breaker);
+int main() {
+  dspu::testing::simulator sim;
+  manual_breaker guard{{.failure_threshold = 3, .success_threshold = 2, .timeout = 30s,
+                        .on_state_change = [](circuit_state from, circuit_state to) {
+                   std::printf("%s -> %s\n", name(from), name(to));
+                 }}};
+  for (int i = 0; i < 4; ++i) sim.run(call(guard));
 
   service_is_down = false;
-  asio::steady_timer pause(co_await asio::this_coro::executor, 60ms);
-  co_await pause.async_wait(asio::use_awaitable);
-  for (int i = 0; i < 3; ++i) co_await call(breaker);
-}
-
-int main() {
-  asio::io_context context{1};
-  asio::co_spawn(context, run(), asio::detached);
-  context.run();
+  sim.run_for(30s);
+  for (int i = 0; i < 3; ++i) sim.run(call(guard));
 }

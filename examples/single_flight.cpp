@@ -1,11 +1,9 @@
-// A hundred callers want the same page at once; it is fetched once.
+// A hundred callers want the same page at once; it is fetched once. In simulated time.
 #include <dspu/aio/gather.hpp>
 #include <dspu/aio/single_flight.hpp>
+#include <dspu/testing/simulator.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstdio>
@@ -20,7 +18,7 @@ int fetched = 0;
 
 asio::awaitable<std::string> fetch(std::string url) {
   ++fetched;
-  asio::steady_timer timer(co_await asio::this_coro::executor, 10ms);
+  dspu::testing::manual_timer timer(co_await asio::this_coro::executor, 10ms);
   co_await timer.async_wait(asio::use_awaitable);
   co_return "what is at " + url;
 }
@@ -35,7 +33,6 @@ asio::awaitable<void> run() {
 }
 
 int main() {
-  asio::io_context context{1};
-  asio::co_spawn(context, run(), asio::detached);
-  context.run();
+  dspu::testing::simulator sim;
+  sim.run(run());
 }
