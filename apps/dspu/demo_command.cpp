@@ -1,5 +1,6 @@
 #include "dspu/demo_command.hpp"
 
+#include "dspu/console.hpp"
 #include "dspu/exit_status.hpp"
 #include "dspu/fetch_command.hpp"
 #include "dspu/serve.hpp"
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -112,17 +112,17 @@ int run_demo(const demo_options& asked) {
     fetch_options options = patient();
     options.inputs = {requests.path()};
     options.output = asked.output;
-    std::cerr << "The server at " << elsewhere.server().url()
-              << " fails 5 % of requests, cuts off 1.5 %,\nis gone from second 3 to second 6, and answers 429 to more than "
-                 "300 requests a second,\nwithout a Retry-After: the client has to find that out. Results go to "
-              << asked.output << ".\n";
+    console().print("The server at " + elsewhere.server().url() +
+                    " fails 5 % of requests, cuts off 1.5 %,\nis gone from second 3 to second 6, and answers 429 to more "
+                    "than 300 requests a second,\nwithout a Retry-After: the client has to find that out. Results go to " +
+                    asked.output + ".\n");
     const int status = run_fetch(std::move(options));
     const serve_statistics seen = elsewhere.server().statistics();
-    std::cerr << "The server saw " << seen.requests << " requests, at most " << seen.max_in_one_second
-              << " in one second.\n";
+    console().say("The server saw " + std::to_string(seen.requests) + " requests, at most " +
+                  std::to_string(seen.max_in_one_second) + " in one second.");
     return status;
   } catch (const std::exception& error) {
-    std::cerr << "dspu demo: " << error.what() << "\n";
+    console().print("dspu demo: " + std::string(error.what()) + "\n");
     return exit_io;
   }
 }

@@ -81,6 +81,7 @@ bool input_is_right(const fetch_options& options) {
 int checked_run(fetch_options options) {
   check(options, stdin_is_piped());
   check_files_differ(options);
+  read_body(options);
   if (options.dry_run) return dry_run(options);
   if (!input_is_right(options)) return exit_usage;
   return fetch_run(options).run();
@@ -111,8 +112,7 @@ void add_fetch_command(CLI::App& parent, int& exit_status) {
   add_fetch_options(app, *options);
   app.footer(
       "Durations carry their unit (250ms, 30s, 1m30s). Exit status: 0 all ok, 1 some request failed, 2 usage "
-      "or "
-      "input,\n3 our own output or disk, 4 stopped by --max-time or --max-failures, 130/143 interrupted.");
+      "or input, 3 our own output or disk, 4 stopped by --max-time or --max-failures, 130/143 interrupted.");
   app.callback([options, &app, &exit_status] {
     const auto given = [&app](const std::string& flag) { return app.count(flag) > 0; };
     exit_status = run_fetch(*options, given);

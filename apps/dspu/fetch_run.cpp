@@ -19,7 +19,6 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr std::uint64_t problems_shown = 10;
 constexpr std::size_t most_queued = 256 * 1024;  // of results, in bytes, before the run waits for their reader
 constexpr std::chrono::hours longest_grace{24 * 365};  // that a time point can hold
 constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
@@ -67,11 +66,6 @@ engine_options limited(const fetch_options& options, const connection_budget& bu
   made.flow.observer = observer;
   made.flow.scheduling.concurrency = budget.concurrency;
   return made;
-}
-
-std::string last_attempt(const job& of) {
-  const attempt_record& last = of.attempts.back();
-  return last.error.empty() ? "status " + std::to_string(last.status) : last.error;
 }
 
 }  // namespace
@@ -208,12 +202,11 @@ void fetch_run::on_result(const result_record& record, const http_request& reque
   telemetry_.add(record);
   output_.write(record, request);
   if (record.outcome == outcome::invalid_input) {
-    complain(record.error);
+    end_.wrong_input = true;
+    log_.wrong_line(record.error);
     if (options_.strict) stop(options_.grace);
-  } else if (options_.verbose && !record.ok()) {
-    console_.say(record.url + ": " + std::string(to_string(record.outcome)) +
-                 (record.status != 0 ? " (status " + std::to_string(record.status) + ")" : "") +
-                 (record.error.empty() ? "" : ": " + record.error));
+  } else if (!record.ok()) {
+    log_.failed(record);
   }
   const bool enough = options_.max_failures && summary_.failed() >= *options_.max_failures;
   if (!enough || engine_.stopped()) return;
@@ -223,55 +216,33 @@ void fetch_run::on_result(const result_record& record, const http_request& reque
   stop(options_.grace);
 }
 
-void fetch_run::complain(const std::string& problem) {
-  end_.wrong_input = true;
-  ++problems_;
-  if (problems_ <= problems_shown || options_.verbose) console_.say("dspu fetch: " + problem);
-  if (problems_ == problems_shown && !options_.verbose)
-    console_.say("dspu fetch: further wrong lines are only in the results");
-}
-
 void fetch_run::on_retry(const job& again, core::duration delay, core::retry_reason reason) {
-  if (!options_.verbose) return;
-  const bool held = reason == core::retry_reason::server_hint;
-  console_.say(again.request.url + ": attempt " + std::to_string(again.retry.attempt()) + " in " +
-               format_duration(delay) + (held ? " (Retry-After)" : " (backoff)") + " after " +
-               last_attempt(again));
+  log_.retry(again, delay, reason);
 }
 
 void fetch_run::on_refusal(const job& again, core::duration delay) {
-  if (!options_.verbose) return;
-  console_.say(again.request.url + ": refused with " + last_attempt(again) + "; again at its origin's pace, in " +
-               format_duration(delay) + " or later");
+  log_.refusal(again, delay);
 }
 
 void fetch_run::on_pace(std::string_view origin, const pace_report& learnt) {
-  if (options_.verbose) console_.say(std::string(origin) + ": " + describe(learnt));
+  log_.pace(origin, learnt);
 }
 
 void fetch_run::on_hold(std::string_view origin, core::duration duration) {
   summary_.add_hold();
-  if (options_.verbose)
-    console_.say(std::string(origin) + " held " + format_duration(duration) + " by Retry-After");
+  log_.hold(origin, duration);
 }
 
 void fetch_run::on_breaker(std::string_view origin, core::circuit_transition transition,
                            core::duration open_for) {
   summary_.add_transition(transition);
-  if (!options_.verbose) return;
-  std::string message = std::string(origin) + ": breaker " + core::name_of(transition.to);
-  if (transition.to == core::circuit_state::open) {
-    message += " for " + format_duration(open_for) + "; its requests are parked";
-  }
-  console_.say(message);
+  log_.breaker(origin, transition, open_for);
 }
 
 void fetch_run::on_signal(int number) {
-  ++signals_seen_;
   end_.signal = number;
-  if (signals_seen_ == 1) {
-    console_.say("dspu fetch: stopping; " + std::to_string(engine_.in_flight()) +
-                 " requests are out and have " + format_duration(options_.grace) + " (again: at once)");
+  if (++signals_seen_ == 1) {
+    log_.stopping(engine_.in_flight(), options_.grace);
     stop(options_.grace);
   } else {
     stop(nanoseconds::zero());

@@ -11,6 +11,7 @@
 #include "dspu/progress.hpp"
 #include "dspu/result_output.hpp"
 #include "dspu/resumed_source.hpp"
+#include "dspu/run_log.hpp"
 #include "dspu/run_telemetry.hpp"
 #include "dspu/stop_signals.hpp"
 #include "dspu/summary.hpp"
@@ -46,7 +47,6 @@ class fetch_run final : flow_observer {
 
   void empty_outputs();
   request_source& source();
-  void complain(const std::string& problem);
   void say_what_was_found();
   boost::asio::awaitable<void> fetch();
   boost::asio::awaitable<void> deliver();
@@ -64,6 +64,7 @@ class fetch_run final : flow_observer {
 
   const fetch_options& options_;
   console console_;
+  run_log log_{console_, options_.verbose};
   connection_budget budget_;
   input input_;  // opened first: a wrong name must not cost the results of an earlier run
   result_output output_;
@@ -78,7 +79,6 @@ class fetch_run final : flow_observer {
   summary summary_;
   rate_meter meter_;
   run_end end_;
-  std::uint64_t problems_ = 0;
   int signals_seen_ = 0;
   bool closed_ = false;
   std::exception_ptr error_;

@@ -9,10 +9,15 @@ namespace dspu::app {
 
 namespace {
 
-// What stands behind the backslash; 0 for characters that stand for themselves.
+constexpr unsigned char c1_lead = 0xc2;  // in UTF-8, of the controls U+0080 to U+009F, among others
+
+// What stands behind the backslash; 0 for characters that stand for themselves. A terminal obeys DEL and the C1
+// controls, so that they are escaped too, though JSON allows them.
 constexpr auto escapes = [] {
   std::array<char, 256> table{};
   std::fill_n(table.begin(), 0x20, 'u');
+  table[0x7f] = 'u';
+  table[c1_lead] = 'u';  // depending on what follows
   table['\b'] = 'b';
   table['\f'] = 'f';
   table['\n'] = 'n';
@@ -34,10 +39,16 @@ void append_escaped(std::string& out, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::size_t begun = 0;  // of what stands for itself
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto code = static_cast<unsigned char>(text[i]);
+    auto code = static_cast<unsigned char>(text[i]);
     const char escape = escapes[code];
     if (escape == '\0') continue;
-    out.append(text.substr(begun, i - begun)).append({'\\', escape});
+    const std::size_t begin = i;
+    if (code == c1_lead) {
+      code = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+      if (code < 0x80 || code >= 0xa0) continue;
+      ++i;
+    }
+    out.append(text.substr(begun, begin - begun)).append({'\\', escape});
     if (escape == 'u') out.append({'0', '0', digits[code >> 4], digits[code & 15]});
     begun = i + 1;
   }

@@ -4,6 +4,7 @@
 #include "dspu/failure.hpp"
 #include "dspu/metrics_server.hpp"
 #include "dspu/request_url.hpp"
+#include "dspu/whole_file.hpp"
 #include "dspu/run_files.hpp"
 #include "dspu/secret_headers.hpp"
 
@@ -11,9 +12,7 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -105,6 +104,12 @@ std::function<core::jitter(std::string_view)> parse_jitter() {
                              {"none", jitter::none}}});
 }
 
+body_option parse_body(std::string_view text) {
+  if (!text.starts_with('@')) return {std::string(text), {}};
+  if (text.size() == 1) throw std::invalid_argument("'@' names no file");
+  return {{}, std::string(text.substr(1))};
+}
+
 core::adaptive_limit_options parse_adaptive_or_default(std::string_view text) {
   constexpr std::string_view no_value = "true";  // CLI11's word for an option that stands alone
   return parse_adaptive_concurrency(text == no_value ? default_adaptive_concurrency : text);
@@ -132,7 +137,8 @@ void add_input_options(CLI::App& app, fetch_options& o) {
       ->type_name("HEADER")
       ->allow_extra_args(false)
       ->group(group);
-  app.add_option("-d,--data", o.data, "Body of requests that have none; @FILE takes it from a file")
+  add_parsed_option(app, "-d,--data", o.data, parse_body,
+                    "Body of requests that have none; @FILE takes it from a file, @- from standard input")
       ->type_name("DATA")
       ->group(group);
   app.add_flag("--strict", o.strict, "Send nothing if a line of input is wrong")->group(group);
@@ -407,14 +413,6 @@ void read_secret_headers(fetch_options& options) {
     options.secret_headers.push_back(expand_header(header, environment));
 }
 
-std::string read_data(const std::string& data) {
-  if (!data.starts_with('@')) return data;
-  const std::string path = data.substr(1);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw usage_error("--data: cannot read '" + path + "'");
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 body_options to_body_options(const fetch_options& options) {
   body_options made;
   made.directory = options.save;
@@ -448,11 +446,27 @@ void add_fetch_options(CLI::App& app, fetch_options& options) {
   add_breaker_options(app, options);
   add_time_options(app, options);
   add_network_options(app, options);
+  for (CLI::Option* option : app.get_options())
+    if (option->get_items_expected_max() == 0 && option->get_type_name().empty()) option->disable_flag_override();
+}
+
+void read_body(fetch_options& options) {
+  if (!options.data || options.data->file.empty()) return;
+  try {
+    options.data->text = whole_file(options.data->file);
+  } catch (const usage_error& error) {
+    throw usage_error(std::string("--data: ") + error.what());
+  }
 }
 
 void check(fetch_options& options, bool stdin_is_piped) {
   read_secret_headers(options);
+  const bool body_from_stdin = options.data && options.data->file == "-";
+  if (body_from_stdin && std::ranges::find(options.inputs, "-") != options.inputs.end())
+    throw usage_error("standard input cannot be both the body (--data @-) and the list (--input -)");
   if (options.urls.empty() && options.inputs.empty()) {
+    if (body_from_stdin)
+      throw usage_error("nothing to fetch: --data @- takes standard input, so give URLs or -i FILE");
     if (!stdin_is_piped)
       throw usage_error("nothing to fetch: give URLs, -i FILE, or pipe a list into standard input");
     options.inputs.emplace_back("-");
@@ -479,7 +493,7 @@ input_options to_input_options(const fetch_options& options) {
   made.urls = options.urls;
   made.files = options.inputs;
   made.defaults.method = options.method;
-  if (options.data) made.defaults.body = read_data(*options.data);
+  if (options.data) made.defaults.body = options.data->text;
   made.defaults.headers = options.secret_headers;
   for (const std::string& header : options.headers) {
     if (header.starts_with('@')) continue;

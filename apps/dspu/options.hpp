@@ -30,6 +30,11 @@ namespace dspu::app {
 
 // For origins that are ill: most of the newest requests fail. It comes back after 1 s, 2 s, 4 s … 30 s, and by steps.
 core::breaker_options default_breaker();
+// --data: a text, or the name of a file that holds it.
+struct body_option {
+  std::string text;
+  std::string file;  // "-" is standard input
+};
 
 struct fetch_options {
   std::string config;  // a file of policies: fetch_config.hpp
@@ -40,7 +45,7 @@ struct fetch_options {
   std::vector<std::string> headers;     // 'Name: value', or @FILE
   std::vector<std::string> header_env;  // 'Name: $VARIABLE'
   header_list secret_headers{};         // of @FILE and the environment; check() reads them
-  std::optional<std::string> data;
+  std::optional<body_option> data;
   bool strict = false;
   bool dry_run = false;
   // output
@@ -109,6 +114,9 @@ void add_fetch_options(CLI::App& app, fetch_options& options);
 // What no single option can know. `stdin_is_piped`: standard input is a file or a pipe.
 // Throws: usage_error.
 void check(fetch_options& options, bool stdin_is_piped);
+
+// Puts what is in the file of --data into its text. Throws: usage_error.
+void read_body(fetch_options& options);
 
 // The most requests that may be out at once to one origin.
 std::uint64_t most_per_origin(const fetch_options& options);

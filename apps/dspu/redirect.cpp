@@ -48,6 +48,14 @@ bool is_redirect(unsigned status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+std::string redirect_problem(unsigned status, std::string_view location) {
+  constexpr unsigned not_modified = 304;
+  if (status < 300 || status >= 400 || status == not_modified) return {};
+  const std::string text = "status " + std::to_string(status);
+  if (!is_redirect(status)) return text + " leads elsewhere, in a way that is not followed";
+  return location.empty() ? text + " has no Location to follow" : std::string();
+}
+
 std::string resolve_redirect(std::string_view base, std::string_view location) {
   const origin from = parse_url(base).server;
   const std::string reference = percent_encode_illegal(trimmed(location));

@@ -13,6 +13,10 @@ namespace dspu::app {
 // Whether `status` asks for another request at its Location: 301, 302, 303, 307 or 308.
 bool is_redirect(unsigned status);
 
+// Why an answer that should lead elsewhere leads nowhere, as "status 302 has no Location to follow"; empty if it can be
+// followed, or is an answer of its own (304 among them).
+std::string redirect_problem(unsigned status, std::string_view location);
+
 // `location` seen from `base`, without a fragment. Characters that a Location should have percent-encoded
 // (spaces, UTF-8, …) are encoded here, as every browser does; servers send them.
 // Throws: std::invalid_argument if either cannot be read or the result is not http or https.

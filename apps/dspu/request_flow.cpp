@@ -204,9 +204,14 @@ void request_flow::keep_beginning(attempt& a, core::instant now) {
 }
 
 bool request_flow::follow_redirect(attempt& a, const attempt_result& result, core::instant now) {
-  if (options_.max_redirects == 0 || !result.answered() || !is_redirect(result.response.status)) return false;
+  if (options_.max_redirects == 0 || !result.answered()) return false;
   const std::string_view location = find_header(result.response.headers, "Location");
-  if (location.empty()) return false;
+  const std::string problem = redirect_problem(result.response.status, location);
+  if (!problem.empty()) {
+    finish(std::move(a.job), outcome::http_error, problem, a.body.get(), now);
+    return true;
+  }
+  if (!is_redirect(result.response.status)) return false;
   job& job = *a.job;
   if (job.redirects++ == options_.max_redirects) {
     const std::string error =

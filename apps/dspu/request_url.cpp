@@ -158,6 +158,9 @@ std::uint16_t port_of(std::string_view url, const urls::url_view& view, std::str
 }
 
 [[noreturn]] void reject_form(std::string_view url) {
+  // "http://user:pass/word@host/" names the host "user" and the port "pass".
+  if (url.substr(authority_end(url)).find('@') != url.npos)
+    reject(url, "has a '@' behind the host; in a user name or password '/', '?' and '#' must be percent-encoded");
   reject(url, "is not a URL of the form http://host/path or https://host/path");
 }
 
@@ -172,6 +175,8 @@ struct front_part {
 
 // `url` is for messages.
 front_part parse_front(std::string_view front, std::string_view url) {
+  if (std::ranges::count(front, '@') > 1)
+    reject(url, "has several '@' in front of its path; in a user name or password '@' is written %40");
   const auto parsed = urls::parse_uri({front.data(), front.size()});
   // Boost.URL 1.81 reads "http://host:8x" as port 8 and path "x".
   if (!parsed || !parsed->has_authority() || !parsed->encoded_path().empty()) reject_form(url);
@@ -284,7 +289,10 @@ std::string normalize_url(std::string text) {
   if (text.find("://") == text.npos) reject(text, "is not written in full, as https://example.com/path is");
   const std::string_view whole = std::string_view(text).substr(0, text.find('#'));
   const std::string_view front = whole.substr(0, authority_end(whole));
-  if (std::ranges::any_of(front, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+  // In a user name or password such characters are percent-encoded.
+  const std::string_view host = front.substr(std::min(front.rfind('@'), front.size()));
+  const std::string_view checked = host.empty() ? front : host;
+  if (std::ranges::any_of(checked, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     reject(text, "has a host that is not in ASCII; write it in punycode (xn--...)");
   std::string full = percent_encode_illegal(whole);
   static_cast<void>(split(full));  // throws unless it is a URL that can be requested

@@ -88,7 +88,11 @@ file_list files_read(const fetch_options& options) {
       files.add("--input", name);
     }
   }
-  if (options.data && options.data->starts_with('@')) files.add("--data", options.data->substr(1));
+  if (options.data && options.data->file == "-") {
+    files.add_standard("standard input", STDIN_FILENO);
+  } else if (options.data) {
+    files.add("--data", options.data->file);
+  }
   for (const std::string& header : options.headers) {
     if (header.starts_with('@')) files.add("--header", header.substr(1));
   }

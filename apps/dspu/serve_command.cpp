@@ -2,15 +2,16 @@
 
 #include "dspu/cli_option.hpp"
 #include "dspu/parse.hpp"
+#include "dspu/printable.hpp"
 #include "dspu/serve.hpp"
 #include "dspu/serve_parse.hpp"
+#include "dspu/stop_signals.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 
-#include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 namespace dspu::app {
@@ -116,19 +117,20 @@ void add_answer_options(CLI::App& app, serve_options& o) {
 
 int run_server(const serve_options& options, std::ostream& log) {
   boost::asio::io_context loop(1);
-  boost::asio::signal_set signals(loop, SIGINT, SIGTERM);
   std::unique_ptr<unreliable_server> server;
   try {
     server = std::make_unique<unreliable_server>(loop.get_executor(), options);
   } catch (const std::invalid_argument& error) {
-    log << "dspu serve: " << error.what() << std::endl;
+    log << "dspu serve: " << printable(error.what()) << std::endl;
     return usage_error;
   } catch (const std::runtime_error& error) {
-    log << "dspu serve: " << error.what() << std::endl;
+    log << "dspu serve: " << printable(error.what()) << std::endl;
     return io_error;
   }
-  signals.async_wait([&](const boost::system::error_code& ec, int) {
-    if (!ec) server->stop();
+  std::optional<stop_signals> signals;
+  signals.emplace(loop.get_executor(), [&](int) {
+    server->stop();
+    signals->close();
   });
   log << "dspu serve: listening on " << server->url() << ", seed " << options.seed << std::endl;
   loop.run();

@@ -87,6 +87,10 @@ void write_paces(json_writer& json, const std::vector<named_pace>& paces) {
   json.end_array();
 }
 
+std::string requests_text(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " request" : " requests");
+}
+
 std::string times(std::uint64_t count) { return count == 1 ? "once" : std::to_string(count) + " times"; }
 
 }  // namespace
@@ -136,10 +140,11 @@ std::string summary::outcome_text() const {
 std::string summary::to_text(const run_facts& facts) const {
   const double seconds = std::chrono::duration<double>(facts.elapsed).count();
   const double rate = seconds > 0 ? static_cast<double>(finished()) / seconds : 0;
-  std::string text = "dspu fetch: " + std::to_string(finished()) + " requests in " +
+  const std::uint64_t cancelled = of(outcome::cancelled);
+  std::string text = "dspu fetch: " + requests_text(finished() + cancelled) + " in " +
                      format_duration(facts.elapsed) + " (" + format_rate(rate) +
-                     "): " + std::to_string(of(outcome::ok)) + " ok, " + std::to_string(failed()) +
-                     " failed\n";
+                     "): " + std::to_string(of(outcome::ok)) + " ok, " + std::to_string(failed()) + " failed" +
+                     (cancelled > 0 ? ", " + std::to_string(cancelled) + " cancelled" : "") + "\n";
   if (facts.resumed > 0)
     text += "  resumed      " + std::to_string(facts.resumed) + " were finished before\n";
   text += "  outcomes     " + outcome_text() + "\n";
@@ -172,6 +177,7 @@ std::string summary::to_json(const run_facts& facts) const {
   json.member("requests", finished());
   json.member("ok", of(outcome::ok));
   json.member("failed", failed());
+  json.member("cancelled", of(outcome::cancelled));
   json.member("resumed", facts.resumed);
   json.member("unsent", facts.unsent);
   json.key("outcomes");

@@ -416,6 +416,29 @@ TEST(Engine, ReportsARedirectToNowhere) {
   EXPECT_THAT(run.seen.records.at(0).error, Not(IsEmpty()));
 }
 
+// A 302 without a Location, a 300 and a 305 counted as ok.
+TEST(Engine, CountsARedirectThatCannotBeFollowedAsAFailure) {
+  run_of run({request_to("http://a/302"), request_to("http://a/300"), request_to("http://a/305"),
+              request_to("http://a/304")},
+             [](const http_request& request, int) {
+               return reply{.status = static_cast<unsigned>(std::stoul(request.url.substr(9)))};
+             });
+  run.run();
+  EXPECT_EQ(run.seen.of("http://a/302").outcome, outcome::http_error);
+  EXPECT_THAT(run.seen.of("http://a/302").error, HasSubstr("no Location"));
+  EXPECT_EQ(run.seen.of("http://a/300").outcome, outcome::http_error);
+  EXPECT_EQ(run.seen.of("http://a/305").outcome, outcome::http_error);
+  EXPECT_EQ(run.seen.of("http://a/304").outcome, outcome::ok);
+}
+
+TEST(Engine, TakesARedirectForAnAnswerIfItIsToFollowNone) {
+  run_of run(urls("http://a/", 1), [](const http_request&, int) { return reply{.status = 302}; });
+  run.options.flow.max_redirects = 0;
+  run.run();
+  EXPECT_EQ(run.seen.records.at(0).outcome, outcome::ok);
+  EXPECT_EQ(run.seen.records.at(0).status, 302u);
+}
+
 TEST(Engine, ReportsInvalidInputAndGoesOn) {
   run_of run({request_to("http://h/1"), request_to(""), request_to("http://h/3")},
              [](const http_request&, int) { return reply{}; });

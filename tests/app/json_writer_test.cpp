@@ -21,12 +21,25 @@ std::string written(const auto& value) {
 
 TEST(JsonWriter, WritesTextAsBoostJsonDoes) {
   std::string all;
-  for (int c = 0; c < 0x80; ++c) {
+  for (int c = 0; c < 0x7f; ++c) {
     const std::string one(1, static_cast<char>(c));
     EXPECT_EQ(written(one), boost::json::serialize(boost::json::string(one))) << c;
     all += one + "\xc3\xa4";
   }
   EXPECT_EQ(written(all), boost::json::serialize(boost::json::string(all)));
+}
+
+// Result lines on a terminal carried control sequences to it.
+TEST(JsonWriter, EscapesTheControlsThatJsonLetsThrough) {
+  EXPECT_EQ(written(std::string("a\x7f")), R"("a\u007f")");
+  EXPECT_EQ(written(std::string("\xc2\x9b" "31m\xc2\x80\xc2\x9f\xc2\xa0\xc2\xa9\xc3\x9b")),
+            "\"\\u009b31m\\u0080\\u009f\xc2\xa0\xc2\xa9\xc3\x9b\"");
+  for (unsigned code = 0x7f; code < 0x100; ++code) {
+    const std::string text = code < 0x80 ? std::string(1, static_cast<char>(code))
+                                         : std::string{static_cast<char>(0xc0 | code >> 6),
+                                                       static_cast<char>(0x80 | (code & 0x3f))};
+    EXPECT_EQ(boost::json::parse(written(text)).as_string(), text) << code;
+  }
 }
 
 TEST(JsonWriter, WritesMillisecondsToTheMicrosecond) {

@@ -217,13 +217,30 @@ TEST(FetchOptions, TakesPipedInputOnlyWhenThereIsNoOther) {
   EXPECT_TRUE(some.inputs.empty());
 }
 
+// @- was looked for as a file named "-".
+TEST(FetchOptions, TakesTheBodyOrTheListFromStandardInput) {
+  fetch_options body = parsed({"http://h", "-d", "@-"});
+  EXPECT_NO_THROW(check(body, true));
+  EXPECT_TRUE(body.inputs.empty());
+  fetch_options both = parsed({"-i", "-", "-d", "@-"});
+  EXPECT_THROW(check(both, true), usage_error);
+  fetch_options no_list = parsed({"-d", "@-"});
+  EXPECT_THROW(check(no_list, true), usage_error);
+}
+
 TEST(FetchOptions, ReadsTheBodyFromAFile) {
   dspu::app::testing::temporary_directory directory;
   dspu::app::testing::write_file(directory / "body", "from a file\n");
-  EXPECT_EQ(to_input_options(parsed({"http://h", "-d", "@" + (directory / "body")})).defaults.body,
-            "from a file\n");
-  EXPECT_EQ(to_input_options(parsed({"http://h", "-d", "plain"})).defaults.body, "plain");
-  EXPECT_THROW(to_input_options(parsed({"http://h", "-d", "@/nonexistent"})), usage_error);
+  const auto body_of = [](const std::string& data) {
+    fetch_options options = parsed({"http://h", "-d", data});
+    read_body(options);
+    return to_input_options(options).defaults.body;
+  };
+  EXPECT_EQ(body_of("@" + (directory / "body")), "from a file\n");
+  EXPECT_EQ(body_of("plain"), "plain");
+  EXPECT_THROW(body_of("@/nonexistent"), usage_error);
+  EXPECT_THROW(body_of("@" + (directory / "")), usage_error) << "a directory is no body";
+  EXPECT_THAT(refusal({"http://h", "-d", "@"}), HasSubstr("names no file"));
   EXPECT_THROW(to_input_options(parsed({"http://h", "-H", "no colon"})), usage_error);
 }
 

@@ -145,6 +145,17 @@ TEST(Redirected, ShowsNoPasswordOfALocation) {
   }
 }
 
+TEST(RedirectProblem, IsOfAnswersThatLeadNowhere) {
+  EXPECT_EQ(redirect_problem(200, ""), "");
+  EXPECT_EQ(redirect_problem(304, ""), "");
+  EXPECT_EQ(redirect_problem(302, "/b"), "");
+  EXPECT_EQ(redirect_problem(404, "/b"), "");
+  EXPECT_EQ(redirect_problem(302, ""), "status 302 has no Location to follow");
+  for (const unsigned status : {300U, 305U, 306U, 399U})
+    EXPECT_EQ(redirect_problem(status, "/b"),
+              "status " + std::to_string(status) + " leads elsewhere, in a way that is not followed");
+}
+
 TEST(Redirected, RefusesOtherStatuses) {
   for (const unsigned status : {200U, 300U, 304U, 305U, 404U}) {
     EXPECT_FALSE(is_redirect(status));

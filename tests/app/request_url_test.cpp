@@ -119,6 +119,7 @@ TEST(NormalizeUrl, KeepsWhatIsFineAndMendsWhatIsHarmless) {
       {"https://h:8443", "https://h:8443"},     {"http://[::1]:8080/x", "http://[::1]:8080/x"},
       {"http://h/a#fragment", "http://h/a"},    {"http://h/ä|b", "http://h/%C3%A4%7Cb"},
       {"http://h/100%", "http://h/100%25"},     {"http://h/%7e%zz", "http://h/%7e%25zz"},
+      {"http://jörg:pä@h/", "http://j%C3%B6rg:p%C3%A4@h/"},
       {"http://h?q=[1]", "http://h?q=%5B1%5D"}, {"http://h//[x]/", "http://h//%5Bx%5D/"}};
   // Whether the server is known already or not.
   for (int i = 0; i < 2; ++i) {
@@ -142,6 +143,9 @@ TEST(NormalizeUrl, RefusesWithAReason) {
       {"http://h|x/", "host name"},
       {"http://h:x/", "form"},
       {"http://h:8x/", "form"},
+      {"http://us@er:pw@h/", "written %40"},
+      {"http://user:p/w@h/", "percent-encoded"},
+      {"http://user@bücher.example/", "punycode"},
       {"http://h:80:90/", "form"}};
   for (const auto& [text, reason] : table) {
     try {

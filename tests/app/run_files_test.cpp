@@ -50,7 +50,7 @@ class RunFiles : public ::testing::Test {
 
 TEST_F(RunFiles, AreAcceptedWhereAllDiffer) {
   write_file(directory / "body", "");
-  options.data = "@" + (directory / "body");
+  options.data = {{}, directory / "body"};
   options.failed_to = directory / "failed";
   options.summary_json = directory / "summary";
   options.record = directory / "record";
@@ -73,7 +73,7 @@ TEST_F(RunFiles, ThatAreReadForOtherReasonsAreRefusedToo) {
   options.inputs.clear();
   options.output = list;
   fetch_options data = options;
-  data.data = "@" + link;
+  data.data = {{}, link};
   EXPECT_THAT(refusal(data), HasSubstr("is the same file as --data"));
   fetch_options config = options;
   config.config = link;

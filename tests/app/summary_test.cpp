@@ -59,7 +59,7 @@ TEST(Summary, CountsWhatIsFinished) {
 
 TEST(Summary, TellsPeople) {
   const std::string text = example().to_text(facts());
-  EXPECT_THAT(text, HasSubstr("4 requests in 4.0s (1.0/s): 2 ok, 2 failed"));
+  EXPECT_THAT(text, HasSubstr("5 requests in 4.0s (1.0/s): 2 ok, 2 failed, 1 cancelled\n"));
   EXPECT_THAT(text, HasSubstr("7 were finished before"));
   EXPECT_THAT(text, HasSubstr("ok 2, http_error 1, cancelled 1, invalid_input 1"));
   EXPECT_THAT(text, HasSubstr("6, 1 of them retries"));

@@ -136,6 +136,11 @@ asio::awaitable<void> hostile_server::break_off(tcp::socket& socket, fault how) 
     case fault::no_http:
       co_await send(socket, "SSH-2.0-OpenSSH_9.2\r\n");
       break;
+    case fault::control_characters:
+      co_await send(socket,
+                    "HTTP/1.1 302 \xc2\x9b" "31mFound\x1b[35m\r\nLocation: ftp://h/\xc2\x9b" "31m\x9b" "31m\r\n"
+                    "Content-Length: 2\r\nConnection: close\r\n\r\n\xc2\x9b");
+      break;
     case fault::too_many:
       co_await send(socket,
                     "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");

@@ -23,6 +23,7 @@ enum class fault {
   longer_than_said,   // more bytes than Content-Length announces
   two_lengths,        // two different Content-Lengths
   no_http,            // the greeting of another protocol
+  control_characters, // a redirect and a reason that give a terminal orders
   too_many,           // 429 without a word about when to come back
   too_many_for_days,  // 429 with a Retry-After of ten days
 };
