@@ -9,6 +9,24 @@
 //     pace.give_back(call, now);                // it was never sent
 //   }
 //
+// Without a limit it sends as in a slow start (in_flight_window.hpp) until refusals are too many for chance
+// (refusal_test.hpp). Then it goes by a pace:
+//
+//   seeking  from max(burst, 8) per second, twice as fast for each three calls that pass; refused, the
+//   bucket's rate is
+//            estimated (bucket_estimate.hpp) as a range [low, high], and low · (high / low)^0.3 is tried,
+//            until the range is within a tenth; with nothing admitted at all, a fourth, then 1/2, 1/1.5,
+//            1/1.25 of the pace
+//   holding  at 0.97 of the estimate; a refusal there takes 2 %, and as many as the test allows begin a new
+//   search probing  every 1.5 to 3 s, and for 1 % of the calls at most: 3, 6, 12, 25 % more until one is
+//   refused; twice as much once
+//            more was admitted than the estimate explains by three tokens
+//
+// One round trip's refusals are one event: those of calls that were sent before the pace was lowered only
+// count. Beside these: RFC 9438 (CUBIC: probing faster the longer it goes well), Cardwell et al. 2016 (BBR:
+// the rate of delivery), the adaptive retry mode of AWS's SDKs (a client-side bucket whose rate follows
+// throttling). docs/adaptive_rate.md has what it reaches, and where it does not.
+//
 // Not synchronised: one user at a time. Memory is fixed.
 #pragma once
 
@@ -58,7 +76,8 @@ class adaptive_rate_machine {
 
   // Whether it decides as a new one would.
   bool is_fresh(instant now) const {
-    return sent_ == 0 || (in_flight_ == 0 && now > add_saturating(std::max(last_, held_until()), options_.memory));
+    return sent_ == 0 ||
+           (in_flight_ == 0 && now > add_saturating(std::max(last_, held_until()), options_.memory));
   }
 
   learnt_limit learnt() const;
@@ -129,6 +148,10 @@ class adaptive_rate_machine {
 
   int falls_ = 0;  // refusals in a row
   bool jumped_ = false;
+  bool again_ = false;
+  double passed_ = 0;  // the base before the last fall
+  int windows_ = 0;
+  int passes_ = 0;  // stages that passed since the last refusal
   duration outage_{1};
   bool changed_ = false;
   instant up_since_{};

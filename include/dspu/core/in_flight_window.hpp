@@ -64,8 +64,8 @@ class in_flight_window {
   }
 
  private:
-  static constexpr double open_time = 0.06;  // s
-  static constexpr double fastest = 0.3;
+  static constexpr double open_time = 0.05;  // s
+  static constexpr double fastest = 0.5;
   static constexpr std::int64_t enough = 16;  // admitted calls to judge by
 
   struct refusal {
