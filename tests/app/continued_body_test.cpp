@@ -183,11 +183,6 @@ TEST_F(ContinuedBody, IsWholeOrAPartOrAbsentAtEveryCut) {
 }
 
 TEST_F(ContinuedBody, StartsAnewWhereTheFileHasChanged) {
-  server.gives = [this](int nth) {
-    if (nth == 1) return std::size_t{300};
-    server.content = body_of(700);
-    return std::string::npos;
-  };
   server.instead = [this](const http_request&, int nth) -> std::optional<http_response> {
     if (nth == 2) {
       server.etag = "\"v2\"";
