@@ -31,7 +31,8 @@ function(dspu_library name)
   add_library(dspu::${name} ALIAS dspu_${name})
   dspu_compile_options(dspu_${name})
   target_link_libraries(dspu_${name} PUBLIC ${arg_DEPENDS})
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/dspu/${name}/*.hpp)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/dspu/${name}/*.hpp
+    ${PROJECT_SOURCE_DIR}/include/dspu/${name}/*.ipp)
   target_sources(dspu_${name} PUBLIC
     FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
   set_target_properties(dspu_${name} PROPERTIES EXPORT_NAME ${name} OUTPUT_NAME dspu_${name}

@@ -17,6 +17,9 @@ foreach(entry IN LISTS dspu_trace_folders)
   endif()
 endforeach()
 
+# Each file is about a fault that was mended, and says what it did.
+dspu_tests(regress PCH pch_aio.hpp DEPENDS dspu::testing)
+
 dspu_tests(cancellation PCH pch_aio.hpp ALSO cancellation/*.cpp DEPENDS dspu::testing)
 
 # Every pair of policies, in both orders.
@@ -25,6 +28,9 @@ dspu_tests(composition PCH pch_aio.hpp ALSO composition/*.cpp DEPENDS dspu::test
 # A program of its own: it counts what is allocated, in an operator new where the runtimes of clang's sanitizers have theirs.
 if(NOT (DSPU_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"))
   dspu_tests(allocation PCH pch_aio.hpp ALSO support/allocations.cpp DEPENDS dspu::aio)
+  # Lets each allocation fail in turn, in the scenarios of the cancellation harness.
+  dspu_tests(allocation_failure PCH pch_aio.hpp ALSO allocation_failure/*.cpp cancellation/scenarios.cpp
+    cancellation/world.cpp support/allocations.cpp DEPENDS dspu::testing)
 endif()
 
 # The tests that the documentation names.

@@ -5,7 +5,6 @@
 #include "dspu/aio/detail/serial.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -19,6 +18,9 @@ namespace {
 
 // How often a blocked thread looks whether anybody still runs what it waits for; nobody tells when a context is stopped.
 constexpr std::chrono::milliseconds watch_interval{50};
+
+constexpr unsigned to_begin = 1;
+constexpr unsigned to_cancel = 2;
 
 }  // namespace
 
@@ -41,7 +43,8 @@ void blocking_run::wait(thread_main body, const std::stop_token& stop) {
   if (stop.stop_requested()) throw boost::system::system_error(asio::error::operation_aborted, "run_async");
   blocked_scope scope(nullptr);
   link(context_of(executor_));
-  while_linked([&] { launch(executor_, false, make_thread(executor_, std::move(body), signal_.slot())); });
+  thread_.emplace(executor_, std::move(body), signal_.slot());
+  begin();
   {
     const std::stop_callback on_stop(stop, [this] { cancel(); });
     while (!wait_until_over()) scope.abort_if_stopped();
@@ -74,12 +77,41 @@ bool blocking_run::context_is_dead() {
   return !exists || stopped;
 }
 
+void blocking_run::begin() {
+  std::exception_ptr failure;
+  const bool linked = while_linked([&] {
+    asked_ = to_begin;
+    posted_ = shared_from_this();
+    try {
+      post_to(executor_);
+    } catch (...) {
+      failure = std::current_exception();
+      asked_ = 0;
+      posted_.reset();
+    }
+  });
+  if (!linked || failure) thread_.reset();  // and with it, the ticket
+  if (failure) std::rethrow_exception(failure);
+}
+
 void blocking_run::cancel() {
   while_linked([this] {
-    asio::post(executor_, [self = std::static_pointer_cast<blocking_run>(shared_from_this())] {
-      if (!self->over_) self->signal_.emit(asio::cancellation_type::terminal);
-    });
+    if (asked_.fetch_or(to_cancel, std::memory_order_acq_rel) != 0) return;
+    posted_ = shared_from_this();
+    post_surely_to(executor_);
   });
+}
+
+void blocking_run::on_arrival() {
+  const auto self = std::move(posted_);
+  const unsigned what = asked_.exchange(0, std::memory_order_acq_rel);
+  if ((what & to_begin) != 0) thread_->launch();
+  if ((what & to_cancel) != 0 && !over_) signal_.emit(asio::cancellation_type::terminal);
+}
+
+void blocking_run::on_shutdown() {
+  const auto self = std::move(posted_);
+  thread_.reset();
 }
 
 // On the executor. All that refers to it is let go of here, so that the thread that waits never touches it again.

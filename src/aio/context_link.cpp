@@ -2,17 +2,16 @@
 
 #include "dspu/aio/detail/remembered_service.hpp"
 
-#include <boost/asio/defer.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 
 #include <utility>
 #include <vector>
 
 namespace dspu::aio::detail {
 
-// Who is linked to one context. Shared with them, since they may outlive it.
-class context_links {
+// Who is linked to one context. Shared with them, since they may outlive it. It is posted to the context's loop on behalf of
+// all who have come back when it gets its turn.
+class context_links final : public std::enable_shared_from_this<context_links>, private posted {
  public:
   std::mutex mutex;
 
@@ -34,17 +33,18 @@ class context_links {
     l.linked_ = false;
   }
 
-  // Unlinks l. True for the first, who has to send somebody to the loop to take_arrivals().
-  bool arrive(returning_link& l) {
+  // Unlinks l, which comes back on the context's loop.
+  void arrive(returning_link& l, loop_queue& loop) {
     remove(l);
     l.behind_ = nullptr;
     const bool first = first_back_ == nullptr;
     (first ? first_back_ : last_back_->behind_) = &l;
     last_back_ = &l;
-    return first;
+    if (!first) return;
+    loop_ = &loop;
+    kept_ = shared_from_this();
+    post_to(loop);
   }
-  // Null if the context was closed meanwhile.
-  returning_link* take_arrivals() { return std::exchange(first_back_, nullptr); }
 
   void close() {
     std::vector<std::shared_ptr<context_link>> left_over;
@@ -61,9 +61,16 @@ class context_links {
   }
 
  private:
+  // Null if the context was closed meanwhile.
+  returning_link* take_arrivals() { return std::exchange(first_back_, nullptr); }
+  void on_arrival() override;
+  void on_shutdown() override { const auto self = std::move(kept_); }
+
   context_link* first_ = nullptr;
   returning_link* first_back_ = nullptr;  // those who come back to the loop, in order
   returning_link* last_back_ = nullptr;
+  loop_queue* loop_ = nullptr;
+  std::shared_ptr<context_links> kept_;  // itself, on its way
   bool closed_ = false;
 };
 
@@ -96,69 +103,44 @@ bool context_link::link(asio::execution_context& context) {
 
 void context_link::unlink() { links_->remove(*this); }
 
-// Allocates the handler in the link itself: of many who come back at once, Asio would recycle the memory of two.
-template <class T>
-struct returning_link::passage_memory {
-  using value_type = T;
+void returning_link::on_arrival() {
+  const auto self = std::move(kept_);
+  back();
+}
 
-  returning_link* link;
+void returning_link::on_shutdown() {
+  const auto self = std::move(kept_);
+  context_gone();
+}
 
-  explicit passage_memory(returning_link* l) : link(l) {}
-  template <class U>
-  explicit(false) passage_memory(const passage_memory<U>& other) : link(other.link) {}
-
-  T* allocate(std::size_t n) {
-    if (n * sizeof(T) > sizeof link->memory_) return std::allocator<T>().allocate(n);
-    return reinterpret_cast<T*>(link->memory_);
+// Each who has come back has a turn of its own all the same: other threads of the loop may help, and what one throws is not
+// the others' loss.
+void context_links::on_arrival() {
+  const auto self = std::move(kept_);
+  returning_link* first = nullptr;
+  {
+    const std::lock_guard lock(mutex);
+    first = take_arrivals();
   }
-  void deallocate(T* p, std::size_t n) {
-    if (n * sizeof(T) > sizeof link->memory_) std::allocator<T>().deallocate(p, n);
+  if (first == nullptr) return;
+  auto& loop = *loop_;
+  for (auto* l = first->behind_; l != nullptr;) {
+    auto* const next = l->behind_;
+    l->kept_ = l->shared_from_this();
+    l->post_to(loop, true);
+    l = next;
   }
-  friend bool operator==(const passage_memory&, const passage_memory&) = default;
-};
+  first->kept_ = first->shared_from_this();
+  first->on_arrival();
+}
 
-// Of one, once unlinked. If it is destroyed, so is the context.
-struct returning_link::passage {
-  using allocator_type = passage_memory<void>;
-  allocator_type get_allocator() const { return allocator_type(static_cast<returning_link*>(link.get())); }
-
-  std::shared_ptr<context_link> link;
-
-  explicit passage(returning_link& l) : link(l.shared_from_this()) {}
-  passage(passage&&) = default;
-  passage& operator=(passage&&) = delete;
-  ~passage() {
-    if (link) static_cast<returning_link&>(*link).context_gone();
-  }
-  void operator()() { static_cast<returning_link&>(*std::exchange(link, nullptr)).back(); }
-};
-
-// Of all who have come back when it gets its turn. Each has a handler of its own all the same: other threads of the loop
-// may help, and what one throws is not the others' loss.
-struct returning_link::common_passage {
-  std::shared_ptr<context_links> links;
-  asio::io_context::executor_type loop;
-
-  void operator()() {
-    std::unique_lock lock(links->mutex);
-    auto* const l = links->take_arrivals();
-    lock.unlock();
-    if (l == nullptr) return;
-    passage first(*l);
-    for (auto* next = l->behind_; next != nullptr;) {
-      passage p(*std::exchange(next, next->behind_));
-      asio::defer(loop, std::move(p));
-    }
-    first();
-  }
-};
-
-void returning_link::come_back_on(const asio::any_io_executor& ex) {
-  if (const auto* const loop = ex.target<asio::io_context::executor_type>()) {
-    if (links_->arrive(*this)) asio::post(*loop, common_passage{links_, *loop});
+void returning_link::come_back_on(const asio::any_io_executor& ex) noexcept {
+  if (ex.target<asio::io_context::executor_type>() != nullptr) {
+    links_->arrive(*this, *queue_of(ex));
   } else {
     unlink();
-    asio::post(ex, passage(*this));
+    kept_ = shared_from_this();
+    post_surely_to(ex);
   }
 }
 

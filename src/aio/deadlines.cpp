@@ -4,10 +4,12 @@
 #include "dspu/aio/detail/lane.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/intrusive/rbtree_algorithms.hpp>
+
+#include <utility>
 
 namespace dspu::aio::detail {
 
@@ -19,8 +21,28 @@ asio::any_io_executor base_of(const asio::any_io_executor& ex) {
   return asio::prefer(ex, asio::execution::outstanding_work.untracked);
 }
 
+// A red-black tree whose nodes are the deadlines themselves.
+struct deadlines::tree_traits {
+  using node = timed;
+  using node_ptr = timed*;
+  using const_node_ptr = const timed*;
+  using color = timed::place;
+  static node_ptr get_parent(const_node_ptr n) { return n->parent_; }
+  static void set_parent(node_ptr n, node_ptr p) { n->parent_ = p; }
+  static node_ptr get_left(const_node_ptr n) { return n->previous_; }
+  static void set_left(node_ptr n, node_ptr l) { n->previous_ = l; }
+  static node_ptr get_right(const_node_ptr n) { return n->next_; }
+  static void set_right(node_ptr n, node_ptr r) { n->next_ = r; }
+  static color get_color(const_node_ptr n) { return n->place_; }
+  static void set_color(node_ptr n, color c) { n->place_ = c; }
+  static color black() { return color::tree_as_black; }
+  static color red() { return color::tree_as_red; }
+};
+struct deadlines::tree : boost::intrusive::rbtree_algorithms<tree_traits> {};
+
 deadlines::deadlines() {
   for (auto& l : lists_) l.next_ = l.previous_ = &l;
+  tree::init_header(&others_);
 }
 
 void deadlines::add(timed& t, std::int64_t at) {
@@ -35,14 +57,14 @@ void deadlines::add(timed& t, std::int64_t at) {
     break;
   }
   if (t.place_ == timed::place::nowhere) {
-    t.in_tree_ = others_.emplace(at, &t);
-    t.place_ = timed::place::tree;
+    tree::insert_equal_upper_bound(&others_, &t, [](const timed* a, const timed* b) { return a->at_ < b->at_; });
   }
   ++size_;
-  if (armed_for_ && *armed_for_ <= at) return;
+  if ((armed_for_ && *armed_for_ <= at) || !must_tend()) return;
   try {
-    tend_later();
+    post_to(base_);
   } catch (...) {
+    tending_ = false;
     take_out(t);
     throw;
   }
@@ -52,11 +74,7 @@ bool deadlines::remove(timed& t) {
   const std::lock_guard lock(mutex_);
   if (t.place_ == timed::place::nowhere) return false;
   take_out(t);
-  if (size_ > 0 || !armed_for_) return true;
-  try {
-    tend_later();
-  } catch (...) {  // there is no memory: the timer wakes for nothing
-  }
+  if (size_ == 0 && armed_for_ && must_tend()) post_surely_to(base_);
   return true;
 }
 
@@ -65,14 +83,15 @@ void deadlines::take_out(timed& t) {
     t.previous_->next_ = t.next_;
     t.next_->previous_ = t.previous_;
   } else {
-    others_.erase(t.in_tree_);
+    tree::erase(&others_, &t);
   }
   t.place_ = timed::place::nowhere;
   --size_;
 }
 
 timed* deadlines::earliest() {
-  timed* first = others_.empty() ? nullptr : others_.begin()->second;
+  timed* first = tree::begin_node(&others_);
+  if (first == tree::end_node(&others_)) first = nullptr;
   for (auto& l : lists_) {
     if (l.next_ != &l && (first == nullptr || l.next_->at_ < first->at_)) first = l.next_;
   }
@@ -85,19 +104,29 @@ void deadlines::set_base(const asio::any_io_executor& ex) {
 }
 
 void deadlines::shut_down() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   down_ = true;
   disarm();
+  while (auto* const first = earliest()) {
+    take_out(*first);
+    lock.unlock();
+    first->context_gone();
+    lock.lock();
+  }
 }
 
-void deadlines::tend_later() {
-  if (tending_ || down_) return;
-  asio::post(base_, [this] {
-    const std::lock_guard lock(mutex_);
-    tending_ = false;
-    tend();
-  });
-  tending_ = true;  // the function waits for the lock
+// Whether whoever asks is to post us.
+bool deadlines::must_tend() { return !down_ && !std::exchange(tending_, true); }
+
+void deadlines::on_arrival() {
+  const std::lock_guard lock(mutex_);
+  tending_ = false;
+  tend();
+}
+
+void deadlines::on_shutdown() {
+  const std::lock_guard lock(mutex_);
+  tending_ = false;
 }
 
 // Sets the timer to the earliest deadline, if it is set to a later one or not at all.
@@ -110,9 +139,20 @@ void deadlines::tend() {
     return;
   }
   if (armed_for_ && *armed_for_ <= first->at_) return;
-  armed_for_.reset();  // if it cannot be armed, whoever comes next tries again
-  arm(base_, first->at_, ++armings_);
-  armed_for_ = first->at_;
+  try {
+    arm(base_, first->at_, ++armings_);
+    armed_for_ = first->at_;
+  } catch (...) {
+    armed_for_.reset();
+    if (must_tend()) post_surely_to(base_);
+  }
+}
+
+void deadlines::lose(std::uint64_t armed) {
+  const std::lock_guard lock(mutex_);
+  if (armed != armings_ || down_) return;
+  armed_for_.reset();
+  if (must_tend()) post_surely_to(base_);
 }
 
 void deadlines::fire(std::uint64_t armed) {
@@ -128,7 +168,7 @@ void deadlines::fire(std::uint64_t armed) {
     }
   } catch (...) {  // what a cancellation threw goes to the event loop; the others are not to suffer
     if (!lock.owns_lock()) lock.lock();
-    tend();
+    if (must_tend()) post_surely_to(base_);
     throw;
   }
   tend();

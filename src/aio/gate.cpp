@@ -1,21 +1,11 @@
 #include "dspu/aio/detail/gate.hpp"
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/deferred.hpp>
+#include "dspu/aio/detail/suspension.hpp"
+
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace dspu::aio::detail {
-
-struct gate::initiate_wait {
-  std::shared_ptr<gate> self;
-  own_wait* wait;
-  template <class Handler>
-  void operator()(Handler&& handler) const {
-    using waiting = handler_waiter<std::decay_t<Handler>>;
-    self->wait(waiting::make(self, *wait, std::forward<Handler>(handler)));
-  }
-};
 
 void gate::open() {
   waiter_list going;
@@ -56,10 +46,13 @@ awaitable<void> gate::pass(std::shared_ptr<gate> self) {
   if (cancellation.cancelled() != asio::cancellation_type::none) {
     throw boost::system::system_error(asio::error::operation_aborted);
   }
-  own_wait wait(wait_request{});
-  auto waiting = asio::async_initiate<const asio::deferred_t&, void(error_code)>(initiate_wait{self, &wait},
-                                                                                 asio::deferred);
-  co_await std::move(waiting);
+  own_wait room(wait_request{});
+  operation_wait wait;
+  auto begun = wait.on([&self, &room](operation_wait::handler h) {
+    self->wait(handler_waiter<operation_wait::handler>::make(self, room, std::move(h)));
+  });
+  co_await begun;
+  if (const auto ec = wait.take()) throw boost::system::system_error(ec);
 }
 
 }  // namespace dspu::aio::detail

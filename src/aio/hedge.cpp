@@ -73,7 +73,13 @@ hedging::hedging(hedge_state& state, const call_context& context, family& f)
 }
 
 void hedging::proceed() {
-  if (std::exchange(busy_, true)) return;  // further out in this thread's calls, it goes on when we return
+  if (busy_) return;  // further out in this thread's calls, it goes on when we return
+  struct being_busy {
+    bool& flag;
+    explicit being_busy(bool& f) : flag(f) { flag = true; }
+    ~being_busy() { flag = false; }
+  };
+  const being_busy now_on(busy_);
   std::optional<core::instant> next_wake;
   for (bool done = false; !done;) {
     const auto d = machine_.next(now());
@@ -97,9 +103,11 @@ void hedging::proceed() {
   if (next_wake != wakes_at_) {
     let_sleep();
     wakes_at_ = next_wake;
-    if (next_wake) wake_after(*next_wake - now());
+    try {
+      if (next_wake) wake_after(*next_wake - now());
+    } catch (...) {  // there is no memory for the alarm: attempts that take long get no other beside them
+    }
   }
-  busy_ = false;
 }
 
 void hedging::wake() {

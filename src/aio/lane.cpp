@@ -15,42 +15,34 @@ namespace {
 
 thread_local lane::scope* innermost = nullptr;
 
-template <class F>
-class kept_function final : public lane::kept {
- public:
-  explicit kept_function(F&& f) : f_(std::move(f)) {}
-  void run() override { std::move(f_)(); }
-
- private:
-  F f_;
-};
-
 // A function on its way into a lane.
 template <class F>
-class entering {
+class lane_function final : public posted {
  public:
-  entering(lane_ref l, F f) : lane_(std::move(l)), f_(std::move(f)) {}
-
-  void operator()() {
-    const lane_ref l = std::move(lane_);
-    if (l->try_enter()) {
-      lane::scope in(*l);
-      std::move(f_)();
-      in.leave();
-      return;
-    }
-    auto k = std::make_unique<kept_function<F>>(std::move(f_));
-    if (l->keep(k.get())) {
-      static_cast<void>(k.release());
-      return;
-    }
-    lane::scope in(*l);
-    k->run();
-    in.leave();
+  static void post(lane& l, F&& f, bool follows) {
+    asio::recycling_allocator<lane_function> memory;
+    auto* const place = memory.allocate(1);
+    (new (place) lane_function(std::move(f)))->post_to(l, follows);
   }
 
  private:
-  lane_ref lane_;
+  explicit lane_function(F&& f) : f_(std::move(f)) {}
+
+  void on_arrival() override {
+    F f = take();
+    std::move(f)();
+  }
+  void on_shutdown() override { static_cast<void>(take()); }
+
+  // The memory is free again before the function is called.
+  F take() {
+    F f(std::move(f_));
+    asio::recycling_allocator<lane_function> memory;
+    this->~lane_function();
+    memory.deallocate(this, 1);
+    return f;
+  }
+
   F f_;
 };
 
@@ -86,7 +78,8 @@ class lane_executor {
       std::move(f)();
       return;
     }
-    inner_.execute(entering<F>(lane_, std::move(f)));
+    const auto relation = asio::query(inner_, asio::execution::relationship);
+    lane_function<F>::post(*lane_, std::move(f), relation == asio::execution::relationship.continuation);
   }
 
   friend bool operator==(const lane_executor& a, const lane_executor& b) noexcept { return a.lane_ == b.lane_; }
@@ -109,66 +102,61 @@ using pool_executor = asio::thread_pool::executor_type;
 
 }  // namespace
 
-lane::nobody lane::taken_;
+void lane::enter(posted& p) {
+  if (!try_enter() && keep(p)) return;
+  scope in(*this);
+  p.on_arrival();
+  in.leave();
+}
 
-// Those kept, oldest first, on their way back through the context. The lane stays entered until they have run.
-class lane::procession {
- public:
-  procession(lane_ref l, kept* newest) : lane_(std::move(l)) {
-    while (newest != nullptr) {
-      auto* const next = std::exchange(newest->next_, first_);
-      first_ = std::exchange(newest, next);
-    }
-  }
-  procession(procession&& other) noexcept
-      : lane_(std::move(other.lane_)), first_(std::exchange(other.first_, nullptr)) {}
-  procession& operator=(procession&&) = delete;
-  ~procession() {
-    while (first_ != nullptr) take();
-  }
-
-  void operator()() {
-    const lane_ref l = lane_;
-    scope in(*l);
-    try {
-      while (first_ != nullptr) take()->run();
-    } catch (...) {  // goes to the event loop; the others are not to suffer
-      if (first_ != nullptr) {
-        in.lane_ = nullptr;
-        asio::post(l->base_, std::move(*this));
-      }
-      throw;
-    }
-    in.leave();
-  }
-
- private:
-  std::unique_ptr<kept> take() {
-    auto* const k = std::exchange(first_, first_->next_);
-    return std::unique_ptr<kept>(k);
-  }
-
-  lane_ref lane_;
-  kept* first_ = nullptr;
-};
-
-bool lane::keep(kept* k) {
+// False if it was entered after all.
+bool lane::keep(posted& p) {
   auto* s = state_.load(std::memory_order_relaxed);
   for (;;) {
     if (s == nullptr) {
-      if (state_.compare_exchange_weak(s, &taken_, std::memory_order_acquire, std::memory_order_relaxed)) return false;
+      if (state_.compare_exchange_weak(s, taken(), std::memory_order_acquire, std::memory_order_relaxed)) return false;
     } else {
-      k->next_ = s == &taken_ ? nullptr : s;
-      if (state_.compare_exchange_weak(s, k, std::memory_order_release, std::memory_order_relaxed)) return true;
+      p.next_ = s == taken() ? nullptr : s;
+      if (state_.compare_exchange_weak(s, &p, std::memory_order_release, std::memory_order_relaxed)) return true;
     }
   }
 }
 
+// Those kept go back through the context, oldest first. The lane stays entered until they have run.
 void lane::exit() {
-  kept* expected = &taken_;
+  posted* expected = taken();
   if (state_.compare_exchange_strong(expected, nullptr, std::memory_order_release, std::memory_order_relaxed)) return;
-  procession waiting(lane_ref(this), state_.exchange(&taken_, std::memory_order_acq_rel));
-  asio::post(base_, std::move(waiting));
+  posted* newest = state_.exchange(taken(), std::memory_order_acq_rel);
+  while (newest != nullptr) {
+    posted* const older = std::exchange(newest->next_, kept_);
+    kept_ = std::exchange(newest, older);
+  }
+  send_kept();
+}
+
+void lane::send_kept() {
+  refer();
+  posted::post_to(queue_);
+}
+
+void lane::on_arrival() {
+  const auto self = lane_ref::adopt(*this);
+  scope in(*this);
+  try {
+    while (kept_ != nullptr) take_kept()->on_arrival();
+  } catch (...) {  // goes to the event loop; the others are not to suffer
+    if (kept_ != nullptr) {
+      in.lane_ = nullptr;
+      send_kept();
+    }
+    throw;
+  }
+  in.leave();
+}
+
+void lane::on_shutdown() {
+  const auto self = lane_ref::adopt(*this);
+  while (kept_ != nullptr) take_kept()->on_shutdown();
 }
 
 bool lane::runs_here() const {
@@ -205,9 +193,11 @@ bool lane::scope::do_after(sequel& s, const asio::any_io_executor& base) {
   return true;
 }
 
-lane_ref lane_ref::make(const asio::any_io_executor& base) {
+lane_ref lane_ref::make(const asio::any_io_executor& base, loop_queue& queue) {
   asio::recycling_allocator<lane> memory;
-  return lane_ref(new (memory.allocate(1)) lane(base));
+  auto* const l = new (memory.allocate(1)) lane(base, queue);
+  l->refer();
+  return lane_ref(*l);
 }
 
 void lane_ref::destroy(lane* l) {
@@ -216,15 +206,30 @@ void lane_ref::destroy(lane* l) {
   memory.deallocate(l, 1);
 }
 
-lane* lane_of(const asio::any_io_executor& ex) {
-  if (const auto* e = ex.target<lane_executor<loop_executor>>()) return e->get();
-  if (const auto* e = ex.target<lane_executor<pool_executor>>()) return e->get();
+namespace {
+
+template <class Inner>
+lane* lane_on(const asio::any_io_executor& ex) {
+  using tracking = std::decay_t<decltype(asio::require(std::declval<Inner>(), asio::execution::outstanding_work.tracked))>;
+  if (const auto* e = ex.target<lane_executor<Inner>>()) return e->get();
+  if (const auto* e = ex.target<lane_executor<tracking>>()) return e->get();
   return nullptr;
 }
 
+}  // namespace
+
+lane* lane_of(const asio::any_io_executor& ex) {
+  auto* const on_a_loop = lane_on<loop_executor>(ex);
+  return on_a_loop != nullptr ? on_a_loop : lane_on<pool_executor>(ex);
+}
+
 asio::any_io_executor make_lane(const asio::any_io_executor& ex) {
-  if (const auto* loop = ex.target<loop_executor>()) return lane_executor<loop_executor>(lane_ref::make(ex), *loop);
-  if (const auto* pool = ex.target<pool_executor>()) return lane_executor<pool_executor>(lane_ref::make(ex), *pool);
+  if (const auto* loop = ex.target<loop_executor>()) {
+    return lane_executor<loop_executor>(lane_ref::make(ex, *queue_of(ex)), *loop);
+  }
+  if (const auto* pool = ex.target<pool_executor>()) {
+    return lane_executor<pool_executor>(lane_ref::make(ex, *queue_of(ex)), *pool);
+  }
   return asio::make_strand(ex);
 }
 

@@ -3,12 +3,9 @@
 #include "dspu/aio/detail/pool_load.hpp"
 #include "dspu/aio/detail/running.hpp"
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace dspu::aio::detail {
@@ -21,7 +18,7 @@ struct pool_call::ticket {
   ticket(ticket&&) = default;
   ticket& operator=(ticket&&) = delete;
   ~ticket() {
-    if (call && call->claim()) call->abandon();
+    if (call && !offer::made_of(call.get()) && call->claim()) call->abandon();
   }
   void operator()() {
     const auto c = std::move(call);
@@ -33,15 +30,18 @@ void pool_call::require_ended() const {
   if (aborted_) throw boost::system::system_error(asio::error::operation_aborted, "sync_to_async");
 }
 
-void pool_call::start(caller_handler handler, asio::any_io_executor pool) {
+void pool_call::start(frame_base& caller, const asio::any_io_executor& pool) {
   const auto self = shared_from_this();  // the caller may be resumed, and gone, before this returns
-  const asio::any_io_executor caller = asio::get_associated_executor(handler);
-  auto slot = asio::get_associated_cancellation_slot(handler);
-  if (slot.is_connected()) slot.assign([this](asio::cancellation_type_t) { cancel(); });
-  handler_.emplace(std::move(handler));
-  caller_ = asio::prefer(caller, asio::execution::outstanding_work.tracked);
-  work_.emplace();
-  if (!link(context_of(caller))) return;
+  auto& thread = running_thread::of(caller);
+  bool linked = false;
+  try {
+    linked = await_return(thread);
+  } catch (...) {
+    let_go();
+    fail(std::current_exception());
+  }
+  if (!linked) return thread.get_cancellation_slot().clear();
+  waiting_.park(caller);
   try {
     enqueue(pool);
   } catch (...) {
@@ -49,8 +49,20 @@ void pool_call::start(caller_handler handler, asio::any_io_executor pool) {
     if (load_) load_->remove(*this);
     drop();
     fail(std::current_exception());
-    resume_caller(false);
+    if (!while_linked([this] { unlink(); })) return;
+    let_go();
+    waiting_.unpark();
   }
+}
+
+// False if the caller's context is shutting down.
+bool pool_call::await_return(coroutine_thread& caller) {
+  const auto executor = caller.get_executor();
+  auto slot = caller.get_cancellation_slot();
+  if (slot.is_connected()) slot.assign([this](asio::cancellation_type_t) { cancel(); });
+  caller_ = asio::prefer(executor, asio::execution::outstanding_work.tracked);
+  work_.emplace();
+  return link(context_of(executor));
 }
 
 void pool_call::enqueue(const asio::any_io_executor& pool) {
@@ -59,6 +71,7 @@ void pool_call::enqueue(const asio::any_io_executor& pool) {
   if (load_) {
     load_->push(*this);
   } else {
+    const offer made(this);
     asio::post(pool, ticket(std::static_pointer_cast<pool_call>(shared_from_this())));
   }
 }
@@ -85,11 +98,8 @@ bool pool_call::resume_caller(bool aborted) {
 }
 
 void pool_call::back() {
-  auto handler = std::move(*handler_);
   let_go();  // the coroutine may destroy the call, or the context
-  auto slot = asio::get_associated_cancellation_slot(handler);
-  if (slot.is_connected()) slot.clear();
-  handler();
+  waiting_.resume();
 }
 
 void pool_call::cancel() {
@@ -108,12 +118,13 @@ void pool_call::forsake() {
 }
 
 void pool_call::context_gone() {
+  aborted_ = true;
   let_go();
+  if (waiting_) waiting_.destroy();
   forsake();
 }
 
 void pool_call::let_go() {
-  handler_.reset();
   caller_ = {};
   work_.reset();
 }

@@ -3,8 +3,6 @@
 #include "dspu/aio/detail/pool_call.hpp"
 #include "dspu/aio/detail/remembered_service.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
@@ -46,17 +44,12 @@ using tracking_executor = std::decay_t<decltype(asio::require(std::declval<asio:
 }  // namespace
 
 pool_load::pool_load(asio::thread_pool& pool)
-    : pool_(pool), stopped_(pool), threads_(asio::query(pool.get_executor(), asio::execution::occupancy)) {}
+    : queue_(*queue_of(pool.get_executor())), stopped_(pool), threads_(asio::query(pool.get_executor(), asio::execution::occupancy)) {}
 
 std::shared_ptr<pool_load> pool_load::of(const asio::any_io_executor& ex) {
   if (auto plain = load_of(ex.target<asio::thread_pool::executor_type>())) return plain;
   return load_of(ex.target<tracking_executor>());
 }
-
-struct pool_load::runner {
-  std::shared_ptr<pool_load> load;
-  void operator()() { load->run_queued(); }
-};
 
 void pool_load::push(pool_call& call) {
   bool send = false;
@@ -107,10 +100,18 @@ std::shared_ptr<pool_call> pool_load::take_first() {
 // True for the one who is to send it.
 bool pool_load::runner_wanted() { return first_ != nullptr && !std::exchange(runner_waits_, true); }
 
-void pool_load::send_runner() { asio::post(pool_, runner{shared_from_this()}); }
+void pool_load::send_runner() {
+  runner_ = shared_from_this();
+  post_to(queue_);
+}
 
-void pool_load::run(std::shared_ptr<pool_call> call) {
-  if (call->claim()) call->run(this);
+void pool_load::on_arrival() {
+  const auto self = std::move(runner_);
+  run_queued();
+}
+
+void pool_load::call(std::shared_ptr<pool_call> c) {
+  if (c->claim()) c->run(this);
 }
 
 // Gives other handlers of the pool their turn after a while.
@@ -120,11 +121,11 @@ void pool_load::run_queued() {
   std::unique_lock lock(mutex_);
   runner_waits_ = false;
   for (bool in_turn = true; in_turn && first_ != nullptr;) {
-    auto call = take_first();
+    auto first = take_first();
     const bool send = runner_wanted();
     lock.unlock();
     if (send) send_runner();
-    run(std::move(call));
+    call(std::move(first));
     in_turn = clock::now() < end && !stopped_.is_set();
     lock.lock();
   }
@@ -161,9 +162,9 @@ void pool_load::add_spare_if_needed() {
 void pool_load::run_spare() {
   std::unique_lock lock(mutex_);
   while (first_ != nullptr && threads_ + spares_.size() <= blocked_ + 1) {
-    auto call = take_first();
+    auto first = take_first();
     lock.unlock();
-    run(std::move(call));
+    call(std::move(first));
     lock.lock();
   }
   for (auto& t : retired_) t.join();  // they hold no lock any more and are about to end
@@ -182,10 +183,10 @@ void pool_load::abort_if_stopped() {
 
 void pool_load::abort_queued(std::unique_lock<std::mutex>& lock) {
   while (first_ != nullptr) {
-    auto call = take_first();
+    auto first = take_first();
     lock.unlock();
-    if (call->claim()) call->abandon();
-    call.reset();
+    if (first->claim()) first->abandon();
+    first.reset();
     lock.lock();
   }
 }

@@ -3,7 +3,6 @@
 #include "dspu/aio/detail/pool_load.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <array>
@@ -54,6 +53,16 @@ bool private_loop::settle() {
   return false;
 }
 
+void private_loop::task::ask_to_cancel() {
+  posted_ = shared_from_this();
+  post_to(context->get_executor());
+}
+
+void private_loop::task::on_arrival() {
+  const auto self = std::move(posted_);
+  if (!ended) signal.emit(asio::cancellation_type::terminal);
+}
+
 void private_loop::run_task(const std::shared_ptr<task>& t, thread_main body, const std::stop_token& stop) {
   if (broken_ || stop.stop_requested()) {
     throw boost::system::system_error(asio::error::operation_aborted, "run_async");
@@ -61,15 +70,11 @@ void private_loop::run_task(const std::shared_ptr<task>& t, thread_main body, co
   blocked_scope scope(context_.get());
   context_->restart();
   const auto executor = get_executor();  // what never waits costs no turn of the loop: it runs here
-  launch(executor, true, make_thread(executor, std::move(body), t->signal.slot()));
+  launch(executor, true, thread_of_execution(executor, std::move(body), t->signal.slot()));
   std::exception_ptr stray;
   {
     // Posted, since a stop may be requested anywhere; t is shared, since it may be requested as the task ends.
-    const std::stop_callback on_stop(stop, [&t] {
-      asio::post(*t->context, [t] {
-        if (!t->ended) t->signal.emit(asio::cancellation_type::terminal);
-      });
-    });
+    const std::stop_callback on_stop(stop, [&t] { t->ask_to_cancel(); });
     while (!context_->stopped()) {
       try {
         run_until_stopped(scope);

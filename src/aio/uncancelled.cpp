@@ -3,17 +3,20 @@
 namespace dspu::aio::detail {
 
 awaitable<void> uncancelled(awaitable<void> op) {
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
   family f(co_await asio::this_coro::executor);
   child c(f);
   result_slot<void> dropped;
-  c.start(std::move(op), dropped);
+  std::exception_ptr failure;
+  try {
+    c.start(std::move(op), dropped);
+  } catch (...) {
+    failure = std::current_exception();
+  }
   if (!f.all_ended()) {
     auto joined = f.join_uncancelled();
-    co_await std::move(joined);  // NOLINT(performance-move-const-arg): Asio awaits operations as rvalues
+    co_await joined;
   }
-  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace dspu::aio::detail

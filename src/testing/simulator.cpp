@@ -2,8 +2,6 @@
 
 #include "dspu/aio/detail/external_work.hpp"
 
-#include <boost/asio/detached.hpp>
-
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -20,9 +18,11 @@ bool another_exists(int change) {
 }
 
 std::string describe(std::size_t waiting, manual_clock::duration elapsed) {
-  char text[128];
-  std::snprintf(text, sizeof text, "simulation stuck at %.9g s: %zu tasks wait, nothing is ready and no timer is armed",
-                std::chrono::duration<double>(elapsed).count(), waiting);
+  char text[240];
+  std::snprintf(text, sizeof text,
+                "simulation stuck at %.9g s: %zu %s, nothing is ready and no timer of manual_clock is armed (timers of other "
+                "clocks, such as steady_timer, and sockets are not driven)",
+                std::chrono::duration<double>(elapsed).count(), waiting, waiting == 1 ? "task waits" : "tasks wait");
   return text;
 }
 
@@ -33,7 +33,7 @@ bool threads_are_busy() { return aio::detail::external_work.load(std::memory_ord
 simulation_stuck::simulation_stuck(std::size_t waiting, manual_clock::duration elapsed)
     : std::runtime_error(describe(waiting, elapsed)), waiting_(waiting) {}
 
-simulator::simulator(std::uint64_t seed) : random_(seed), start_(epoch) {
+simulator::simulator(std::uint64_t seed, int concurrency_hint) : context_(concurrency_hint), random_(seed), start_(epoch) {
   if (another_exists(+1)) {
     another_exists(-1);
     throw std::logic_error("simulator: there is one already; all of them would share manual_clock's time");
@@ -51,8 +51,39 @@ void simulator::spawn(boost::asio::awaitable<void> task) {
   });
 }
 
+// What the handler touches is its own: a run that throws leaves the task behind.
+void simulator::run_to_its_end(boost::asio::awaitable<void> task) {
+  struct fate {
+    bool ended = false;
+    bool awaited = true;
+    std::exception_ptr error;
+  };
+  const auto f = std::make_shared<fate>();
+  ++tasks_;
+  boost::asio::co_spawn(context_, std::move(task), [this, f](std::exception_ptr e) {
+    --tasks_;
+    f->ended = true;
+    if (f->awaited) {
+      f->error = e;
+    } else if (e && !task_error_) {
+      task_error_ = e;
+    }
+  });
+  try {
+    run_while([&f] { return !f->ended; });
+  } catch (...) {
+    f->awaited = false;
+    throw;
+  }
+  if (f->error) std::rethrow_exception(f->error);
+}
+
+manual_clock::time_point simulator::after_start(manual_clock::duration elapsed) const {
+  return manual_clock::time_point{core::add_saturating(start_.time_since_epoch(), elapsed)};
+}
+
 void simulator::at(manual_clock::duration elapsed, std::function<void()> f) {
-  auto timer = std::make_shared<manual_timer>(context_, start_ + elapsed);
+  auto timer = std::make_shared<manual_timer>(context_, after_start(elapsed));
   timer->async_wait([timer, f = std::move(f)](const boost::system::error_code& ec) {
     if (!ec) f();
   });
@@ -122,8 +153,10 @@ bool simulator::step() {
   }
 }
 
+bool simulator::advance() { return jump(manual_clock::time_point::max()) != progress::nothing_armed; }
+
 void simulator::run_until(manual_clock::duration elapsed_at_end) {
-  const auto end = start_ + elapsed_at_end;
+  const auto end = after_start(elapsed_at_end);
   drain();
   while (manual_clock::now() < end) {
     const auto made = jump(end);

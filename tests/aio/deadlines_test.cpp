@@ -38,6 +38,9 @@ struct Deadlines : ::testing::Test {
   std::vector<int> log;
   std::deque<noted> made;
 
+  ~Deadlines() override {
+    for (auto& t : made) all.remove(t);
+  }
   noted& add(int name, duration d) {
     auto& t = made.emplace_back(log, name);
     all.add(t, manual_clock::now() + d);

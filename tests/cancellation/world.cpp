@@ -2,6 +2,7 @@
 #include "cancellation/world.hpp"
 
 #include "dspu/aio/detail/sleep.hpp"
+#include "dspu/aio/detail/uncancelled.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -71,7 +72,7 @@ void watched_breaker::check_usable(simulator& sim) {
 
 world::clock_at_start::clock_at_start() { manual_clock::set(start); }
 
-world::world()
+world::world(int concurrency_hint)
     : again(options_with([this](std::int64_t, std::exception_ptr) {
         if (ended) complain("on_retry was called after the end");
       })),
@@ -80,7 +81,7 @@ world::world()
         const counted under_way(callbacks);
         co_await detail::sleep_for<manual_clock>(told_in);
       })),
-      sim(std::in_place) {
+      sim(std::in_place, 1, concurrency_hint) {
   tokens.try_acquire(tokens.capacity());
   open.trip();
   half.half_open();
@@ -106,9 +107,8 @@ awaitable<int> world::failing(duration takes) {
 
 awaitable<int> world::stubborn(duration takes) {
   const counted here(frames);
-  testing::manual_timer timer(co_await asio::this_coro::executor, takes);
-  auto deaf = asio::bind_cancellation_slot(asio::cancellation_slot{}, asio::use_awaitable);
-  co_await timer.async_wait(std::move(deaf));
+  auto deaf = detail::uncancelled(detail::sleep_for<manual_clock>(takes));
+  co_await std::move(deaf);
   co_return 1;
 }
 

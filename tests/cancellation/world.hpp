@@ -74,7 +74,8 @@ class watched_breaker {
 };
 
 struct world {
-  world();
+  // `concurrency_hint`: of the event loop.
+  explicit world(int concurrency_hint = 1);
 
   struct clock_at_start {
     clock_at_start();

@@ -1,5 +1,6 @@
 #include "dspu/testing/simulator.hpp"
 
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
@@ -63,7 +64,9 @@ TEST(Simulator, ReportsASimulationThatCannotGoOn) {
     FAIL();
   } catch (const simulation_stuck& e) {
     EXPECT_EQ(e.waiting(), 1U);
-    EXPECT_STREQ(e.what(), "simulation stuck at 1 s: 1 tasks wait, nothing is ready and no timer is armed");
+    EXPECT_STREQ(e.what(),
+                 "simulation stuck at 1 s: 1 task waits, nothing is ready and no timer of manual_clock is armed (timers of "
+                 "other clocks, such as steady_timer, and sockets are not driven)");
   }
 }
 
@@ -106,6 +109,94 @@ TEST(Simulator, StepsFromOneFunctionToTheNext) {
   while (sim.step()) {
   }
   EXPECT_EQ(sim.tasks(), 0U);
+}
+
+// Waits for a timer that another sets, and then ends as told.
+awaitable<int> waits_for(std::shared_ptr<manual_timer> timer, std::exception_ptr error) {
+  boost::system::error_code cancelled;
+  co_await timer->async_wait(boost::asio::redirect_error(use_awaitable, cancelled));
+  if (error) std::rethrow_exception(error);
+  co_return 7;
+}
+
+TEST(Simulator, LetsATaskThatItGaveUpEndInALaterRun) {
+  simulator sim;
+  const auto timer = std::make_shared<manual_timer>(sim.context(), manual_clock::time_point::max());
+  EXPECT_THROW(sim.run(waits_for(timer, nullptr)), simulation_stuck);
+  EXPECT_EQ(sim.tasks(), 1U);
+  timer->cancel();
+  sim.run();
+  EXPECT_EQ(sim.tasks(), 0U);
+}
+
+TEST(Simulator, ThrowsTheErrorOfATaskThatItGaveUpInALaterRun) {
+  simulator sim;
+  const auto timer = std::make_shared<manual_timer>(sim.context(), manual_clock::time_point::max());
+  EXPECT_THROW(sim.run(waits_for(timer, std::make_exception_ptr(std::domain_error("late")))), simulation_stuck);
+  timer->cancel();
+  EXPECT_THROW(sim.run(), std::domain_error);
+  EXPECT_EQ(sim.run([]() -> awaitable<int> { co_return 1; }()), 1);
+}
+
+TEST(Simulator, GivesResultsThatAreNeitherDefaultMadeNorCopied) {
+  class only_moved {
+   public:
+    explicit only_moved(int v) : value(v) {}
+    only_moved(only_moved&&) = default;
+    only_moved& operator=(only_moved&&) = delete;
+    int value;
+  };
+  simulator sim;
+  const auto task = []() -> awaitable<only_moved> {
+    co_await sleep_for(1s);
+    co_return only_moved(5);
+  };
+  EXPECT_EQ(sim.run(task()).value, 5);
+}
+
+TEST(Simulator, NeverCallsWhatIsBeyondTheClock) {
+  simulator sim;
+  bool called = false;
+  sim.at(manual_clock::duration::max(), [&] { called = true; });
+  sim.run();
+  EXPECT_FALSE(called);
+  EXPECT_EQ(sim.elapsed(), 0s);
+}
+
+TEST(Simulator, CallsAtOnceWhatIsInThePast) {
+  simulator sim;
+  sim.run_for(1h);
+  bool called = false;
+  sim.at(manual_clock::duration::min(), [&] { called = true; });
+  sim.at(-1s, [&] { called = true; });
+  sim.run();
+  EXPECT_TRUE(called);
+  EXPECT_EQ(sim.elapsed(), 1h);
+}
+
+TEST(Simulator, RunsToTheEndOfItsClock) {
+  simulator sim;
+  std::vector<int> notes;
+  sim.spawn(note_after(1h, notes, 1));
+  sim.run_for(std::chrono::years{292});
+  EXPECT_THAT(notes, ::testing::ElementsAre(1));
+  EXPECT_EQ(sim.now(), manual_clock::time_point::max());
+  sim.run_for(1h);
+  manual_clock::advance(1h);
+  EXPECT_EQ(sim.now(), manual_clock::time_point::max());
+}
+
+TEST(Simulator, AdvancesWhereTheContextIsRunByHand) {
+  simulator sim(1, BOOST_ASIO_CONCURRENCY_HINT_DEFAULT);
+  std::vector<int> notes;
+  sim.spawn(note_after(2s, notes, 1));
+  sim.context().poll();
+  EXPECT_TRUE(sim.advance());
+  EXPECT_EQ(sim.elapsed(), 2s);
+  EXPECT_TRUE(notes.empty());
+  sim.context().poll();
+  EXPECT_THAT(notes, ::testing::ElementsAre(1));
+  EXPECT_FALSE(sim.advance());
 }
 
 TEST(Simulator, RefusesASecondOne) {

@@ -18,7 +18,8 @@
 #include "dspu/aio/gather.hpp"
 
 #include <cstddef>
-#include <deque>
+#include <exception>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,7 +37,7 @@ namespace detail {
 
 // Shared by the consumer and the threads of execution that fill it.
 template <class T, class Source>
-class completion_state {
+class completion_state final : private posted {  // by which what runs is cancelled
  public:
   completion_state(Source source, std::int64_t limit) : source_(std::move(source)), limit_(limit) {
     core::require(limit >= 1, "gather.limit", limit, "at least 1");
@@ -46,6 +47,11 @@ class completion_state {
   static awaitable<std::optional<completion<T>>> next(std::shared_ptr<completion_state> self) {
     const auto executor = co_await asio::this_coro::executor;
     start(self, executor);
+    giving_way way(co_await asio::detail::awaitable_thread_has_context_switched{}, self->ready_in_a_row_);
+    if (way.due()) {
+      auto given = way.give();
+      co_await given;
+    }
     for (;;) {
       if (auto c = self->pop()) co_return c;
       if (self->over()) co_return std::nullopt;
@@ -61,10 +67,11 @@ class completion_state {
   // Cancels what runs. From any thread.
   static void stop(const std::shared_ptr<completion_state>& self) {
     const std::lock_guard lock(self->mutex_);
-    self->stopped_ = true;
+    if (std::exchange(self->stopped_, true)) return;
     if (!self->started_) self->gone_->open();
     if (!self->running_) return;
-    asio::post(self->driver_, [self] { self->signal_.emit(asio::cancellation_type::terminal); });
+    self->stopping_ = self;
+    self->post_surely_to(self->driver_);
   }
 
  private:
@@ -73,6 +80,12 @@ class completion_state {
     child thread;
     result_slot<void> ended;
   };
+  // An operation and what it comes to. Made before it is begun, so that its result is not lost for lack of memory.
+  struct entry {
+    gather_job<T> job;
+    result_slot<T> result;
+  };
+  using entries = std::list<entry>;
 
   // Says that nothing runs any more, also if the threads are destroyed where they stand.
   struct end_of_driver {
@@ -93,82 +106,126 @@ class completion_state {
     {
       const std::lock_guard lock(self->mutex_);
       if (self->started_ || self->stopped_) return;
-      self->started_ = self->running_ = true;
       self->driver_ = make_serial(ex);
+      self->started_ = self->running_ = true;
     }
-    auto body = drive(end_of_driver(self), ex);
-    auto thread = make_thread(self->driver_, std::move(body), self->signal_.slot());
-    launch(self->driver_, false, std::move(thread));
+    try {
+      thread_of_execution thread(self->driver_, drive(end_of_driver(self), ex), self->signal_.slot());
+      launch(self->driver_, false, std::move(thread));
+    } catch (...) {
+      const std::lock_guard lock(self->mutex_);
+      self->started_ = self->running_ = false;
+      throw;
+    }
   }
 
   static thread_main drive(end_of_driver end, asio::any_io_executor ex) {
-    co_await asio::this_coro::throw_if_cancelled(false);
     auto& self = *end.state;
     family f(ex);
-    std::deque<worker> workers;
-    for (std::int64_t i = 0; i < self.limit_; ++i) {
-      auto job = self.take();
-      if (!job) break;
-      auto& w = workers.emplace_back(f);
-      auto body = work(self, std::move(*job));
-      w.thread.start(std::move(body), w.ended);
+    std::list<worker> workers;
+    giving_way way(co_await asio::detail::awaitable_thread_has_context_switched{});
+    try {
+      for (std::int64_t i = 0; i < self.limit_; ++i) {
+        if (giving_way::is_turn(i)) {
+          auto given = way.give();
+          co_await given;
+        }
+        entries first;
+        if (!self.take(first)) break;
+        auto& w = workers.emplace_back(f);
+        auto body = work(self, std::move(first));
+        w.thread.start(std::move(body), w.ended);
+      }
+    } catch (...) {
+      self.end_input(std::current_exception());
     }
     if (!f.all_ended()) {
       const auto cancellation = co_await asio::this_coro::cancellation_state;
       auto joined = f.join(cancellation.cancelled());
-      co_await std::move(joined);
+      co_await joined;
     }
   }
 
-  static awaitable<void> work(completion_state& self, gather_job<T> first) {
-    std::optional<gather_job<T>> job(std::move(first));
-    while (job) {
-      result_slot<T> r;
-      try {
-        if constexpr (std::is_void_v<T>) {
-          co_await std::move(job->op);
-          r.emplace();
-        } else {
-          r.emplace(co_await std::move(job->op));
-        }
-      } catch (...) {
-        r.fail(std::current_exception());
-      }
-      self.push(job->index, to_result(r));
-      co_await gate::pass(self.writable_);
-      job = self.take();
-    }
-  }
-
-  std::optional<gather_job<T>> take() {
-    const std::lock_guard lock(mutex_);
-    if (stopped_ || exhausted_) return std::nullopt;
+  static awaitable<void> work(completion_state& self, entries current) {
     try {
-      if (auto op = source_.next()) return gather_job<T>{taken_++, std::move(*op)};
+      giving_way way(co_await asio::detail::awaitable_thread_has_context_switched{});
+      do {
+        auto& [job, result] = current.front();
+        if (job.error) {
+          result.fail(std::exchange(job.error, nullptr));
+        } else {
+          try {
+            if constexpr (std::is_void_v<T>) {
+              co_await std::move(job.op);
+              result.emplace();
+            } else {
+              result.emplace(co_await std::move(job.op));
+            }
+          } catch (...) {
+            result.fail(std::current_exception());
+          }
+        }
+        self.push(current);
+        if (way.due()) {
+          auto given = way.give();
+          co_await given;
+        }
+        co_await gate::pass(self.writable_);
+      } while (self.take(current));
     } catch (...) {
-      input_error_ = std::current_exception();
+      self.end_input(std::current_exception());
     }
-    exhausted_ = true;
-    return std::nullopt;
   }
 
-  void push(std::size_t index, result<T> outcome) {
+  // The next of the input, as the only entry of `next`. False if there is none. Throws: bad_alloc.
+  bool take(entries& next) {
+    entries made(1);
+    const std::lock_guard alone(input_mutex_);
+    if (no_more_input()) return false;
+    try {
+      if (made.front().job.take(source_, taken_)) {
+        next = std::move(made);
+        return true;
+      }
+      end_input(nullptr);
+    } catch (...) {
+      end_input(std::current_exception());
+    }
+    return false;
+  }
+
+  bool no_more_input() {
     const std::lock_guard lock(mutex_);
-    ready_.push_back({index, std::move(outcome)});
+    return stopped_ || exhausted_;
+  }
+
+  // With an error: next() throws it after all results.
+  void end_input(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    exhausted_ = true;
+    if (!input_error_ && !stopped_) input_error_ = std::move(error);
+  }
+
+  void push(entries& e) {
+    const std::lock_guard lock(mutex_);
+    ready_.splice(ready_.end(), e);
     if (std::ssize(ready_) >= limit_) writable_->close();
     readable_->open();
   }
 
   std::optional<completion<T>> pop() {
-    const std::lock_guard lock(mutex_);
-    if (ready_.empty()) {
-      if (running_) readable_->close();
-      return std::nullopt;
+    entries one;
+    {
+      const std::lock_guard lock(mutex_);
+      if (ready_.empty()) {
+        if (running_) readable_->close();
+        return std::nullopt;
+      }
+      one.splice(one.end(), ready_, ready_.begin());
+      if (std::ssize(ready_) < limit_) writable_->open();
     }
-    std::optional<completion<T>> c(std::move(ready_.front()));
-    ready_.pop_front();
-    if (std::ssize(ready_) < limit_) writable_->open();
-    return c;
+    auto& [job, result] = one.front();
+    return completion<T>{job.index, to_result(result)};
   }
 
   // Nothing is ready and nothing will be. Throws what the input threw, once.
@@ -179,18 +236,27 @@ class completion_state {
     return true;
   }
 
+  void on_arrival() override {
+    const auto self = std::move(stopping_);
+    signal_.emit(asio::cancellation_type::terminal);
+  }
+  void on_shutdown() override { const auto self = std::move(stopping_); }
+
+  std::mutex input_mutex_;  // held while the source and the user's function are used; those below are not
   Source source_;
-  const std::int64_t limit_;
-  std::mutex mutex_;
   std::size_t taken_ = 0;
+  const std::int64_t limit_;
+  int ready_in_a_row_ = 0;  // the consumer's
+  std::mutex mutex_;
   bool started_ = false;
   bool running_ = false;
   bool stopped_ = false;
   bool exhausted_ = false;
   std::exception_ptr input_error_;
-  std::deque<completion<T>> ready_;
+  entries ready_;
   asio::any_io_executor driver_;
   asio::cancellation_signal signal_;
+  std::shared_ptr<completion_state> stopping_;  // while it is posted
   std::shared_ptr<gate> readable_ = std::make_shared<gate>();
   std::shared_ptr<gate> writable_ = std::make_shared<gate>();
   std::shared_ptr<gate> gone_ = std::make_shared<gate>();

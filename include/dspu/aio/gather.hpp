@@ -65,8 +65,8 @@ struct results_sink {
 template <class Element>
 awaitable<void> run_into(Element e, result_slot<started_t<Element>>& slot) {
   using T = started_t<Element>;
-  auto op = start_element(std::move(e));
   try {
+    auto op = start_element(std::move(e));
     if constexpr (std::is_void_v<T>) {
       co_await std::move(op);
       slot.emplace();
@@ -76,16 +76,6 @@ awaitable<void> run_into(Element e, result_slot<started_t<Element>>& slot) {
   } catch (...) {
     slot.fail(std::current_exception());
     throw;
-  }
-}
-
-template <class T>
-result<T> to_result(result_slot<T>& slot) {
-  if (!slot.has_value()) return result<T>(boost::system::in_place_error, slot.error());
-  if constexpr (std::is_void_v<T>) {
-    return result<T>(boost::system::in_place_value);
-  } else {
-    return result<T>(boost::system::in_place_value, std::move(slot.value()));
   }
 }
 

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/giving_way.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
 
@@ -89,6 +90,11 @@ class [[nodiscard]] generator {
     const enter go{frame};
     co_await go;
     frame->finish();
+    detail::giving_way way(co_await asio::detail::awaitable_thread_has_context_switched{}, frame->ready_in_a_row());
+    if (way.due()) {
+      auto given = way.give();
+      co_await given;
+    }
     co_return value;
   }
 
@@ -126,6 +132,7 @@ class boost::asio::detail::awaitable_frame<dspu::aio::detail::generator_tag<T>, 
     value_ = nullptr;
     this->rethrow_exception();
   }
+  int& ready_in_a_row() { return ready_in_a_row_; }
 
  private:
   struct leave {
@@ -136,4 +143,5 @@ class boost::asio::detail::awaitable_frame<dspu::aio::detail::generator_tag<T>, 
   };
 
   std::optional<T>* value_ = nullptr;
+  int ready_in_a_row_ = 0;
 };

@@ -107,7 +107,7 @@ awaitable<T> await_shielded(std::shared_ptr<shield_state> scope, awaitable<T> op
   const auto executor = co_await asio::this_coro::executor;
   auto job = std::make_shared<shielded<T>>();
   auto body = run_shielded(shield_membership(std::move(scope)), job, std::move(op));
-  auto thread = make_thread(executor, std::move(body));
+  thread_of_execution thread(executor, std::move(body));
   launch(executor, is_serial(executor), std::move(thread));
 
   std::exception_ptr cancelled;

@@ -47,7 +47,7 @@ awaitable<blocking_result_t<F, Args...>> call_on(asio::any_io_executor pool, F f
   }
   const auto call = std::make_shared<function_call<F, Args...>>(std::move(fn), std::move(args)...);
   auto waiting = call->queue_on(std::move(pool));
-  co_await std::move(waiting);
+  co_await waiting;
   co_return call->take();
 }
 

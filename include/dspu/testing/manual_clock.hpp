@@ -4,6 +4,8 @@
 // such time in a process; a `simulator` moves it. Thread-safety: now() may be called from any thread.
 #pragma once
 
+#include "dspu/core/duration.hpp"
+
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/wait_traits.hpp>
 
@@ -25,7 +27,8 @@ class manual_clock {
 
   // Timers do not notice by themselves: a simulator does this for you, between two polls of its loop.
   static void set(time_point t) noexcept { now_.store(t.time_since_epoch().count(), std::memory_order_release); }
-  static void advance(duration d) noexcept { set(now() + d); }
+  // At most to the clock's last instant.
+  static void advance(duration d) noexcept { set(time_point{core::add_saturating(now().time_since_epoch(), d)}); }
 
  private:
   friend struct boost::asio::wait_traits<manual_clock>;

@@ -6,11 +6,13 @@
 //
 // It polls its event loop until nothing is ready, then jumps the clock to the nearest deadline (autojump, as in trio's
 // MockClock). Where nothing is ready, no timer is armed and somebody still waits, it throws simulation_stuck instead of
-// hanging. While work is out on a thread pool (sync_to_async) the time stands still.
+// hanging. While work is out on a thread pool (sync_to_async) the time stands still. Only timers of manual_clock are driven:
+// a steady_timer or a socket is served if it is ready, but nobody waits for it.
 //
 // One simulator at a time in a process. Not thread-safe.
 #pragma once
 
+#include "dspu/core/duration.hpp"
 #include "dspu/core/random.hpp"
 #include "dspu/testing/manual_clock.hpp"
 
@@ -22,6 +24,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -44,8 +47,9 @@ class simulator {
  public:
   using executor_type = boost::asio::io_context::executor_type;
 
-  // `seed` is what random() starts from; print it in a test that draws from it.
-  explicit simulator(std::uint64_t seed = 1);
+  // `seed` is what random() starts from; print it in a test that draws from it. `concurrency_hint` is that of context():
+  // with BOOST_ASIO_CONCURRENCY_HINT_DEFAULT the library takes it for a loop of several threads.
+  explicit simulator(std::uint64_t seed = 1, int concurrency_hint = 1);
   simulator(const simulator&) = delete;
   simulator& operator=(const simulator&) = delete;
   // What still waits is destroyed without being resumed.
@@ -55,7 +59,7 @@ class simulator {
   executor_type get_executor() { return context_.get_executor(); }
 
   // Runs until `task` ends and gives its result or throws its error. Others go on in a later run.
-  // Throws: simulation_stuck.
+  // Throws: simulation_stuck; the first error of a spawned task. `task` then goes on in a later run as if spawned.
   template <class T>
   T run(boost::asio::awaitable<T> task);
 
@@ -70,11 +74,15 @@ class simulator {
   // and no timer is armed. For tests that look at, or cancel, what they test between any two steps of it.
   bool step();
 
-  // Runs until the time is start + `elapsed`; what is due at that instant is done.
-  void run_until(manual_clock::duration elapsed);
-  void run_for(manual_clock::duration d) { run_until(elapsed() + d); }
+  // Jumps to the nearest deadline and runs nothing. Requires: nothing is ready, as after context().poll(). False if no
+  // timer is armed. For tests that run the context themselves.
+  bool advance();
 
-  // Calls `f` at start + `elapsed`.
+  // Runs until the time is start + `elapsed`, at most the clock's last instant; what is due at that instant is done.
+  void run_until(manual_clock::duration elapsed);
+  void run_for(manual_clock::duration d) { run_until(core::add_saturating(elapsed(), d)); }
+
+  // Calls `f` at start + `elapsed`: at once if that is not in the future, never if the clock does not go so far.
   void at(manual_clock::duration elapsed, std::function<void()> f);
 
   manual_clock::time_point now() const { return manual_clock::now(); }
@@ -86,12 +94,18 @@ class simulator {
  private:
   enum class progress { made, waits_for_threads, nothing_armed };
 
+  template <class T>
+  static boost::asio::awaitable<void> keep(boost::asio::awaitable<T> task, std::shared_ptr<std::optional<T>> value) {
+    value->emplace(co_await std::move(task));
+  }
+  manual_clock::time_point after_start(manual_clock::duration elapsed) const;
+  void run_to_its_end(boost::asio::awaitable<void> task);
   std::size_t drain();  // the number of handlers run
   progress jump(manual_clock::time_point limit);
   void run_while(const std::function<bool()>& wanted);
   void rethrow_task_error();
 
-  boost::asio::io_context context_{1};
+  boost::asio::io_context context_;
   core::random_source random_;
   manual_clock::time_point start_;
   std::size_t tasks_ = 0;
@@ -100,28 +114,12 @@ class simulator {
 
 template <class T>
 T simulator::run(boost::asio::awaitable<T> task) {
-  std::exception_ptr error;
-  bool done = false;
-  ++tasks_;
   if constexpr (std::is_void_v<T>) {
-    boost::asio::co_spawn(context_, std::move(task), [&](std::exception_ptr e) {
-      error = e;
-      done = true;
-      --tasks_;
-    });
-    run_while([&] { return !done; });
-    if (error) std::rethrow_exception(error);
+    run_to_its_end(std::move(task));
   } else {
-    std::optional<T> value;
-    boost::asio::co_spawn(context_, std::move(task), [&](std::exception_ptr e, T v) {
-      error = e;
-      if (!e) value.emplace(std::move(v));
-      done = true;
-      --tasks_;
-    });
-    run_while([&] { return !done; });
-    if (error) std::rethrow_exception(error);
-    return std::move(*value);
+    const auto value = std::make_shared<std::optional<T>>();
+    run_to_its_end(keep(std::move(task), value));
+    return std::move(**value);
   }
 }
 

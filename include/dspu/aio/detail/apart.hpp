@@ -3,6 +3,9 @@
 
 #include "dspu/aio/detail/family.hpp"
 
+#include <exception>
+#include <utility>
+
 namespace dspu::aio::detail {
 
 // As the only child of its caller: on an executor with several threads, in a lane of its own.
@@ -10,20 +13,22 @@ namespace dspu::aio::detail {
 template <class T>
 awaitable<T> apart(awaitable<T> op) {
   const auto executor = co_await asio::this_coro::executor;
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
   result_slot<T> result;
-  {
-    family f(executor);
-    child c(f);
+  family f(executor);
+  child c(f);
+  std::exception_ptr failure;
+  try {
     c.start_here(std::move(op), result);
-    if (!f.all_ended()) {
-      const auto cancellation = co_await asio::this_coro::cancellation_state;
-      auto joined = f.join(cancellation.cancelled());
-      co_await std::move(joined);
-    }
+  } catch (...) {
+    failure = std::current_exception();
   }
-  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (!f.all_ended()) {
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    auto joined = f.join(cancellation.cancelled());
+    co_await joined;
+  }
+  if (failure) std::rethrow_exception(failure);
+  f.rethrow_failure();
   co_return result.take();
 }
 

@@ -6,17 +6,20 @@
 
 #include "dspu/aio/detail/context_link.hpp"
 #include "dspu/aio/detail/launch.hpp"
+#include "dspu/aio/detail/posted.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
 namespace dspu::aio::detail {
 
-class blocking_run : public context_link {
+class blocking_run : public context_link, private posted {  // to the executor, to begin or to be cancelled
  public:
   // Throws: std::logic_error if this thread runs `ex`: it would wait for itself. `what` names the caller.
   static void require_elsewhere(const asio::any_io_executor& ex, const char* what);
@@ -52,15 +55,21 @@ class blocking_run : public context_link {
 
   void end(bool properly);
   bool given_up();
+  void begin();
   bool wait_until_over();
   bool context_is_dead();
   void cancel();
+  void on_arrival() override;
+  void on_shutdown() override;
   void let_go();
   void context_gone() override;
 
   asio::any_io_executor executor_;  // serial
   asio::cancellation_signal signal_;
-  bool over_ = false;  // touched on executor_ only
+  std::optional<thread_of_execution> thread_;
+  std::atomic<unsigned> asked_{0};        // what it is posted for, as long as it is
+  std::shared_ptr<context_link> posted_;  // itself, then
+  bool over_ = false;                     // touched on executor_ only
 
   std::mutex mutex_;
   std::condition_variable changed_;

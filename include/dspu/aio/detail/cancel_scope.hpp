@@ -12,41 +12,23 @@
 // lane (detail/lane.hpp), so that what resumes the operation and what cancels it cannot meet.
 //
 // The scope resumes the operation itself, so that it knows whether it ever suspends. Only then are alarms set, and the
-// caller's cancellation passed on: a call that ends at once costs an exchange of pointers.
+// caller's cancellation passed on: a call that ends at once costs an exchange of pointers. If there is no memory for that, the
+// operation is cancelled, and close() throws; once it is done, neither alarms nor the caller's cancellation allocate.
 //
 // Between run() and close() the coroutine must be nowhere but in that await. Once an operation has suspended, the coroutine
 // goes on inside the lane until it next suspends; until it ends its call, it must suspend only inside the scope.
 #pragma once
 
-#include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/bottom_frame.hpp"
 #include "dspu/aio/detail/deadlines.hpp"
 #include "dspu/aio/detail/lane.hpp"
+#include "dspu/aio/detail/suspension.hpp"
 
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include <atomic>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <utility>
-
-namespace dspu::aio::detail {
-
-struct bottom_frame_access;
-
-}  // namespace dspu::aio::detail
-
-// The bottom frame lets specialisations of this class template at its members.
-template <>
-class boost::asio::detail::awaitable_handler_base<dspu::aio::detail::bottom_frame_access, void> {
- public:
-  using frame = awaitable_frame<awaitable_thread_entry_point, any_io_executor>;
-  static cancellation_slot& parent_slot(frame& f) { return f.parent_cancellation_slot_; }
-  static cancellation_state& state(frame& f) { return f.cancellation_state_; }
-  static bool& throws(frame& f) { return f.throw_if_cancelled_; }
-  static any_io_executor& executor(frame& f) { return f.u_.executor_; }
-  static awaitable_frame_base<any_io_executor>* top(frame& f) { return f.top_of_stack_; }
-};
 
 namespace dspu::aio::detail {
 
@@ -69,6 +51,7 @@ class scope_alarm : private timed {
 
  private:
   friend class cancel_scope;
+  friend class harness;
 
   virtual void set(const asio::any_io_executor& ex, timed& self) = 0;
   virtual void unset(timed& self) = 0;
@@ -76,11 +59,11 @@ class scope_alarm : private timed {
   virtual void ring(cancel_scope& scope) = 0;
   void expire(std::unique_lock<std::mutex>& lock) override;
 
-  cancel_scope* scope_ = nullptr;  // null: not planned
-  scope_alarm* before_ = nullptr;        // planned before this one
+  cancel_scope* scope_ = nullptr;   // null: not planned
+  scope_alarm* before_ = nullptr;   // planned before this one
   bool set_ = false;
-  bool rang_ = false;         // guarded by the deadlines' lock as long as set_
-  std::uint32_t turn_ = 0;  // which plan it is; touched on the scope's executor only
+  std::atomic<bool> rang_{false};   // its time has come
+  bool rung_ = false;               // ring() was called
 };
 
 // In that clock's time.
@@ -122,6 +105,7 @@ class cancel_scope {
     throws_ = throws;
     return running<U, T>{this};
   }
+  // Throws: what run() could not do, for lack of memory; op was then cancelled, or not begun.
   void close();
 
   // Cancels what runs. On the scope's executor; the call may be over after it.
@@ -133,24 +117,25 @@ class cancel_scope {
 
  private:
   friend class scope_alarm;
-  using access = asio::detail::awaitable_handler_base<bottom_frame_access, void>;
-  using frame_base = asio::detail::awaitable_frame_base<asio::any_io_executor>;
-  using thread = asio::detail::awaitable_thread<asio::any_io_executor>;
+  using access = bottom_frame;
 
   template <class U, class T>
   struct running {  // kept small: coroutines hold two of them for each await
     cancel_scope* self;
-    thread* operator()(frame_base* frame) const {
+    coroutine_thread* operator()(frame_base* frame) const {
       using promise = asio::detail::awaitable_frame<U, asio::any_io_executor>;
       cancel_scope& scope = *self;
-      thread& t = scope.open(*frame);
-      static_cast<awaitable<T>*>(scope.op_)->await_suspend(asio::detail::coroutine_handle<promise>::from_promise(static_cast<promise&>(*frame)));
-      scope.pump(*frame, t);
+      if (auto* const t = scope.open(*frame)) {
+        const auto here = asio::detail::coroutine_handle<promise>::from_promise(static_cast<promise&>(*frame));
+        static_cast<awaitable<T>*>(scope.op_)->await_suspend(here);
+        scope.pump(*frame, *t);
+      }
       return nullptr;
     }
   };
   class watch;
   struct forward;
+  friend class harness;
 
   enum class ground : std::uint8_t {
     unknown,
@@ -160,11 +145,14 @@ class cancel_scope {
     other,       // takes a strand
   };
 
-  thread& open(frame_base& frame);
-  void pump(frame_base& frame, thread& t);
-  bool resume(access::frame& bottom, frame_base& frame, thread& t);
+  coroutine_thread* open(frame_base& frame) noexcept;
+  void enter(coroutine_thread& t);
+  void pump(frame_base& frame, coroutine_thread& t);
+  bool resume(access::frame& bottom, frame_base& frame, coroutine_thread& t);
   void start_on_strand(access::frame& bottom);
   void suspended();
+  void arm();
+  scope_alarm* next_to_ring();
   void restore();
   void release();
   static ground ground_of(const asio::any_io_executor& ex);
@@ -174,6 +162,7 @@ class cancel_scope {
   harness* harness_ = nullptr;
   scope_alarm* alarms_ = nullptr;  // the one planned last
   bool* gone_ = nullptr;     // set when the coroutine goes on, for a resume() further down this thread's stack
+  std::exception_ptr failure_;
   asio::cancellation_slot outer_parent_;
   asio::cancellation_state outer_;
   bool throws_ = true;

@@ -8,10 +8,10 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/posted.hpp"
 
 #include <boost/asio/execution_context.hpp>
 
-#include <cstddef>
 #include <memory>
 #include <mutex>
 
@@ -60,23 +60,23 @@ class context_link : public std::enable_shared_from_this<context_link> {
 };
 
 // A link that comes back to its context. Those who come back to an io_context in one turn of it share the way: waking a
-// loop costs far more than all else here.
-class returning_link : public context_link {
+// loop costs far more than all else here. Coming back allocates nothing, unless the executor is of a kind that posts by
+// allocating (detail/posted.hpp).
+class returning_link : public context_link, private posted {
  protected:
   // Only inside while_linked(): unlinks. `ex` is of the context, and runs back(), unless context_gone() comes first.
-  void come_back_on(const asio::any_io_executor& ex);
+  void come_back_on(const asio::any_io_executor& ex) noexcept;
 
   virtual void back() = 0;
 
  private:
   friend class context_links;
-  struct passage;
-  struct common_passage;
-  template <class T>
-  struct passage_memory;
 
-  returning_link* behind_ = nullptr;  // who comes back next to the same loop
-  alignas(std::max_align_t) std::byte memory_[64];  // of its handler there
+  void on_arrival() override;
+  void on_shutdown() override;
+
+  returning_link* behind_ = nullptr;      // who comes back next to the same loop
+  std::shared_ptr<context_link> kept_;    // itself, on its way
 };
 
 }  // namespace dspu::aio::detail

@@ -4,20 +4,22 @@
 // each in order, and arms one timer for all of them; what falls into no list goes into a tree. The timer is left as it is
 // when the earliest deadline goes away: it then wakes early and is set again. It is set, and cancelled once there are no
 // deadlines left, by a function posted to the context, so that deadlines that come and go at once cost no timer at all.
+//
+// Nothing is allocated but the timer's wait. If there is no memory for that, it is tried again in the loop's next turn.
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/posted.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <optional>
 
 namespace dspu::aio::detail {
 
-// Something that ends at an instant, unless it is removed before.
+// Something that ends at an instant, unless it is removed before. It must be removed before it is destroyed.
 class timed {
  public:
   timed() = default;
@@ -34,18 +36,21 @@ class timed {
   // since that may destroy this.
   virtual void expire(std::unique_lock<std::mutex>& lock) = 0;
 
-  timed* next_ = nullptr;
-  timed* previous_ = nullptr;
+  // Its context ends first, and it is in no list any more.
+  virtual void context_gone() {}
+
+  timed* next_ = nullptr;      // in a list; in the tree, who is to the right,
+  timed* previous_ = nullptr;  // and to the left
+  timed* parent_ = nullptr;
   std::int64_t at_ = 0;  // in the clock's own units
-  std::multimap<std::int64_t, timed*>::iterator in_tree_;
-  enum class place : std::uint8_t { nowhere, list, tree } place_ = place::nowhere;
+  enum class place : std::uint8_t { nowhere, list, tree_as_red, tree_as_black } place_ = place::nowhere;
 };
 
 // An executor of the same context without a strand or lane around it, that does not count as work.
 asio::any_io_executor base_of(const asio::any_io_executor& ex);
 
 // All deadlines of a context, in one clock's time; the timer and the clock are those of impl/deadlines.ipp. Thread-safe.
-class deadlines {
+class deadlines : private posted {  // by which the timer is set
  public:
   deadlines(const deadlines&) = delete;
   deadlines& operator=(const deadlines&) = delete;
@@ -54,7 +59,7 @@ class deadlines {
   void add(timed& t, std::chrono::time_point<Clock, Duration> at) {
     add(t, at.time_since_epoch().count());
   }
-  // In the clock's own units. Throws: std::bad_alloc; nothing has changed then.
+  // In the clock's own units. Throws: what the context's executor throws if it is of a kind that posts by allocating.
   void add(timed& t, std::int64_t at);
   // False if it has expired.
   bool remove(timed& t);
@@ -68,6 +73,8 @@ class deadlines {
   void shut_down();
   // The timer that was armed under that number rings.
   void fire(std::uint64_t armed);
+  // Its wait was destroyed instead, for lack of memory or because the context ends.
+  void lose(std::uint64_t armed);
 
  private:
   struct anchor final : timed {
@@ -79,16 +86,21 @@ class deadlines {
   virtual void disarm() = 0;
   virtual std::int64_t now() const = 0;
 
+  struct tree_traits;
+  struct tree;
+
   void take_out(timed& t);
   timed* earliest();
-  void tend_later();
+  bool must_tend();
   void tend();
+  void on_arrival() override;
+  void on_shutdown() override;
 
   static constexpr std::size_t most_lists = 8;
 
   std::mutex mutex_;
   std::array<anchor, most_lists> lists_;
-  std::multimap<std::int64_t, timed*> others_;
+  anchor others_;  // the tree's
   std::size_t size_ = 0;
   asio::any_io_executor base_;
   std::optional<std::int64_t> armed_for_;

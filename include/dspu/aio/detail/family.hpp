@@ -7,27 +7,29 @@
 //   - Otherwise each child has a lane of its own (detail/lane.hpp), and everything done to it from outside is done there:
 //     starting it, and emitting its cancellation signal. What is posted counts like a child: join() waits for it.
 //
-// The parent must have thrown-on-cancellation switched off from before the first start() until after join(), or else an
-// await would throw past its running children.
+// Once a child has been started nothing here allocates, unless the executor is of a kind that posts by allocating (see
+// detail/posted.hpp): so children can always be cancelled, and are always waited for. If start() throws, the child does not
+// run, unless what it awaits threw as it was to begin, which in Asio 1.81 destroys a coroutine: it then ends in a moment, with
+// an error. The parent cancels the others, joins, and throws.
+//
+// From the first start() to the end of join() the parent must not throw, and must await nothing else that may.
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
 #include "dspu/aio/detail/lane.hpp"
 #include "dspu/aio/detail/launch.hpp"
+#include "dspu/aio/detail/posted.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
 #include "dspu/aio/detail/serial.hpp"
+#include "dspu/aio/detail/suspension.hpp"
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
-#include <cassert>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -36,7 +38,7 @@ namespace dspu::aio::detail {
 
 class child;
 
-class family final : private lane::sequel {
+class family final : private lane::sequel, private posted {  // by which the parent is resumed
  public:
   explicit family(asio::any_io_executor parent) : parent_(std::move(parent)), serial_(is_serial(parent_)) {}
   family(const family&) = delete;
@@ -46,16 +48,17 @@ class family final : private lane::sequel {
   // Whether join() would return at once.
   bool all_ended() const { return shares_.load(std::memory_order_acquire) == 1; }
 
-  // An operation void() that completes when all children have ended, on the parent's executor. Await it unless
-  // all_ended(), exactly once; after it, no child may be started. The parent's cancellation reaches the children: that
-  // which is to come, and what has come `already`.
+  // To be awaited by name, once; after it, no child may be started. Returns when all children have ended. The parent's
+  // cancellation reaches the children: that which is to come, and what has come `already`. After it: rethrow_failure().
   auto join(asio::cancellation_type_t already = asio::cancellation_type::none) {
-    return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, true, already}, asio::deferred);
+    return joining{this, true, already};
   }
-
   // The same, but the parent's cancellation does not reach the children.
-  auto join_uncancelled() {
-    return asio::async_initiate<const asio::deferred_t&, void()>(initiate_join{this, false}, asio::deferred);
+  auto join_uncancelled() { return joining{this, false, asio::cancellation_type::none}; }
+
+  // Throws bad_alloc if the parent's cancellation could not have reached the children: join() cancelled them instead.
+  void rethrow_failure() const {
+    if (failure_) std::rethrow_exception(failure_);
   }
 
   // Whether cancel_all() was called, be it by the parent's own cancellation. From any thread.
@@ -71,25 +74,17 @@ class family final : private lane::sequel {
   friend class child;
   friend class share;
 
-  // What an awaitable<T> hands to the operation that it awaits. (any_completion_handler of 1.81 would do, but its
-  // copy constructor is shadowed by a template, so that posting one recurses without end.)
-  using parent_handler = asio::detail::awaitable_async_op_handler<void(), asio::any_io_executor>;
-
-  struct initiate_join {
+  struct joining {
     family* self;
     bool cancels;  // the parent's cancellation reaches the children
-    asio::cancellation_type_t already = asio::cancellation_type::none;
-    void operator()(parent_handler handler) const {
-      if (already != asio::cancellation_type::none) self->cancel_all(already);
-      auto slot = asio::get_associated_cancellation_slot(handler);
-      if (cancels && slot.is_connected()) {
-        slot.assign([f = self](asio::cancellation_type_t type) { f->cancel_all(type); });
-      }
-      self->wait(std::move(handler));
+    asio::cancellation_type_t already;
+    coroutine_thread* operator()(frame_base* parent) const {
+      self->wait(*parent, cancels, already);
+      return nullptr;
     }
   };
 
-  void wait(parent_handler handler);
+  void wait(frame_base& parent, bool cancels, asio::cancellation_type_t already);
   void add() { shares_.fetch_add(1, std::memory_order_relaxed); }
   // A share, unless all have ended: then the parent's resumption is on its way, and must not be begun again.
   bool try_add() {
@@ -98,124 +93,126 @@ class family final : private lane::sequel {
     }
     return n > 0;
   }
-  void drop(bool ended);
-  void resume() override;
-  void resume_by_post() override;
+  void end();
+  void abandon() noexcept;
+  void resume() override { waiting_.resume(); }
+  void resume_by_post() override { post_surely_to(parent_); }
+  void on_arrival() override { resume(); }
+  void on_shutdown() override { waiting_.destroy(); }
   // How it is cancelled already, if it is.
   asio::cancellation_type_t adopt(child& c);
 
   asio::any_io_executor parent_;
   const bool serial_;
-  std::atomic<int> shares_{1};  // the parent's own, each child's, and each posted cancellation's
+  std::atomic<int> shares_{1};  // the parent's own, each child's, and each that is posted
   std::atomic<bool> abandoned_{false};
   mutable std::mutex mutex_;  // guards the list of children, and how they are cancelled
   child* children_ = nullptr;
   asio::cancellation_type_t cancelled_ = asio::cancellation_type::none;
-  std::optional<parent_handler> handler_;
+  std::exception_ptr failure_;
+  parked waiting_;  // the parent
 };
 
-// Keeps join() from returning. If it is destroyed before end(), its context is shutting down: nobody will be resumed.
+// Keeps join() from returning. One that is destroyed before end() belonged to a coroutine that was destroyed.
 class share {
  public:
   explicit share(family& f) : family_(&f) { f.add(); }
   // Nothing, if all have ended already.
   static std::optional<share> of_the_living(family& f) {
     if (!f.try_add()) return std::nullopt;
-    return share(f, taken{});
+    return share(f, counted{});
   }
+  // One that was released.
+  static share adopt(family& f) { return share(f, counted{}); }
   share(share&& other) noexcept : family_(std::exchange(other.family_, nullptr)) {}
   share& operator=(share&&) = delete;
   ~share() {
-    if (family_ != nullptr) family_->drop(false);
+    if (family_ != nullptr) family_->abandon();
   }
-  void end() { std::exchange(family_, nullptr)->drop(true); }
+  void end() { std::exchange(family_, nullptr)->end(); }
+  // It stays counted.
+  void release() { family_ = nullptr; }
 
  private:
-  struct taken {};
-  share(family& f, taken) : family_(&f) {}
+  struct counted {};
+  share(family& f, counted) : family_(&f) {}
 
   family* family_;
 };
 
-class child {
+class child final : private posted {  // to its executor
  public:
   explicit child(family& home) : home_(home), executor_(home.serial() ? home.parent_ : make_lane(home.parent_)) {}
-  child(const child&) = delete;
-  child& operator=(const child&) = delete;
 
-  // Runs `op` as a thread of execution of its own; its result goes to `out`.
+  // Runs `op` as a thread of execution of its own; its result goes to `out`, and is there after join().
   template <class T>
-  void start(awaitable<T> op, result_slot<T>& out);
+  void start(awaitable<T> op, result_slot<T>& out) {
+    prepare(main(this, std::move(op), &out));
+    home_.serial() ? begin_here() : begin_there();
+  }
 
   // The same, but always inside the call as far as it goes without waiting: for a parent that starts nothing else.
   template <class T>
-  void start_here(awaitable<T> op, result_slot<T>& out);
+  void start_here(awaitable<T> op, result_slot<T>& out) {
+    prepare(main(this, std::move(op), &out));
+    begin_in_a_new_lane();
+  }
 
   // Emits the child's cancellation signal. From any thread, as long as the child exists and join() has not returned;
   // but if the parent's executor is serial, on that.
   void cancel(asio::cancellation_type_t type);
-  // The same from the child's own executor, where it may end inside the call.
-  void cancel_here(asio::cancellation_type_t type) {
-    if (!ended_) signal_.emit(type);
-  }
 
   family& home() const { return home_; }
   const asio::any_io_executor& executor() const { return executor_; }
 
-  // The same by way of a function posted to the child's executor, from any thread; `s` keeps join() from returning.
-  void cancel_by_post(share s, asio::cancellation_type_t type);
-  std::optional<share> share_of_the_living() { return share::of_the_living(home_); }
-
  private:
   friend class family;
 
+  // Sees to it that there is a result after join(), also if the coroutine is destroyed.
   template <class T>
-  static thread_main main(share s, child* self, awaitable<T> op, result_slot<T>* out);
+  struct some_outcome {
+    result_slot<T>& out;
+    ~some_outcome() {
+      if (out.empty()) out.fail(destroyed());
+    }
+  };
+  static std::exception_ptr destroyed() noexcept;
+
+  template <class T>
+  static thread_main main(child* self, awaitable<T> op, result_slot<T>* out);
+
+  void prepare(thread_main body);
+  void begin_here();
+  void begin_there();
+  void begin_in_a_new_lane();
+  void ask(share s, unsigned what);
+  void on_arrival() override;
+  void on_shutdown() override;
 
   family& home_;
   asio::any_io_executor executor_;
   asio::cancellation_signal signal_;
+  std::optional<thread_of_execution> thread_;
   child* next_ = nullptr;
-  bool ended_ = false;  // touched on executor_ only
+  std::atomic<unsigned> asked_{0};  // what it is posted for, as long as it is
+  bool ended_ = false;              // touched on executor_ only
 };
 
 template <class T>
-void child::start(awaitable<T> op, result_slot<T>& out) {
-  auto body = main(share(home_), this, std::move(op), &out);
-  auto thread = make_thread(executor_, std::move(body), signal_.slot());
-  // From here on it may be cancelled, and not before its slot is in place.
-  const auto cancelled = home_.adopt(*this);
-  launch(executor_, home_.serial(), std::move(thread));
-  if (cancelled != asio::cancellation_type::none) cancel(cancelled);
-}
-
-template <class T>
-void child::start_here(awaitable<T> op, result_slot<T>& out) {
-  auto* const own = home_.serial() ? nullptr : lane_of(executor_);
-  if (own == nullptr) return start(std::move(op), out);
-  auto body = main(share(home_), this, std::move(op), &out);
-  auto thread = make_thread(executor_, std::move(body), signal_.slot());
-  const bool alone = own->try_enter();  // a new lane: there is nobody else yet
-  assert(alone);
-  static_cast<void>(alone);
-  lane::scope in(*own);
-  const auto cancelled = home_.adopt(*this);
-  if (cancelled != asio::cancellation_type::none) signal_.emit(cancelled);
-  thread.launch();
-  in.leave();
-}
-
-template <class T>
-auto child::main(share s, child* self, awaitable<T> op, result_slot<T>* out) -> thread_main {
-  try {
-    if constexpr (std::is_void_v<T>) {
-      co_await std::move(op);
-      out->emplace();
-    } else {
-      out->emplace(co_await std::move(op));
+auto child::main(child* self, awaitable<T> op, result_slot<T>* out) -> thread_main {
+  share s(self->home_);
+  {
+    const some_outcome<T> ensured{*out};
+    try {
+      if constexpr (std::is_void_v<T>) {
+        co_await std::move(op);
+        out->emplace();
+      } else {
+        out->emplace(co_await std::move(op));
+      }
+    } catch (...) {
+      out->fail(std::current_exception());
     }
-  } catch (...) {
-    out->fail(std::current_exception());
   }
   self->ended_ = true;
   s.end();

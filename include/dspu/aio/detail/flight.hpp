@@ -264,7 +264,7 @@ awaitable<typename Flights::result_type> fly(std::shared_ptr<Flights> all, fligh
     if (mine.first()) {
       f.begin();
       auto body = run_flight(landing<Flights>(all, key, mine.to()), std::move(fn), std::move(args)...);
-      auto thread = make_thread(f.executor(), std::move(body), f.slot());
+      thread_of_execution thread(f.executor(), std::move(body), f.slot());
       launch(f.executor(), is_serial(executor), std::move(thread));
     }
 

@@ -18,7 +18,6 @@ class gate : public wait_queue {
   static awaitable<void> pass(std::shared_ptr<gate> self);
 
  private:
-  struct initiate_wait;
   void wait(waiter_ptr w);
   void left() override {}
   void give_back(double) override {}

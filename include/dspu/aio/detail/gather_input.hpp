@@ -4,6 +4,7 @@
 #include "dspu/aio/policy.hpp"
 
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -42,7 +43,10 @@ awaitable<started_t<Element>> start_element(Element&& e) {
   }
 }
 
-// Reads a range one element at a time and applies `fn`.
+// A source gives operations one at a time: next() sets `op` to the next, or `error` to what the call threw that was to give it,
+// and is false at the input's end. It throws what the input itself throws.
+
+// Reads a range and applies `fn`.
 template <class View, class F>
 class range_source {
  public:
@@ -52,14 +56,20 @@ class range_source {
   // Before the first next(); an iterator into a moved view would dangle.
   range_source(range_source&&) = default;
 
-  std::optional<op_type> next() {
+  bool next(op_type& op, std::exception_ptr& error) {
     if (!position_) {
       position_.emplace(std::ranges::begin(view_));
     } else {
       ++*position_;
     }
-    if (*position_ == std::ranges::end(view_)) return std::nullopt;
-    return std::invoke(fn_, **position_);
+    if (*position_ == std::ranges::end(view_)) return false;
+    std::ranges::range_reference_t<View> element = **position_;
+    try {
+      op = std::invoke(fn_, std::forward<std::ranges::range_reference_t<View>>(element));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    return true;
   }
 
   // Whether the element given last is known to be the last, without reading on.
@@ -96,9 +106,10 @@ concept gatherable = std::ranges::input_range<R> && requires { typename range_st
 class vector_source {
  public:
   explicit vector_source(std::vector<awaitable<void>> ops) : ops_(std::move(ops)) {}
-  std::optional<awaitable<void>> next() {
-    if (position_ == ops_.size()) return std::nullopt;
-    return std::move(ops_[position_++]);
+  bool next(awaitable<void>& op, std::exception_ptr&) {
+    if (position_ == ops_.size()) return false;
+    op = std::move(ops_[position_++]);
+    return true;
   }
   bool finished() const { return position_ == ops_.size(); }
 

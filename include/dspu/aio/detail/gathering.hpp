@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dspu/aio/detail/family.hpp"
+#include "dspu/aio/detail/giving_way.hpp"
 #include "dspu/aio/error.hpp"
 #include "dspu/aio/policy.hpp"
 #include "dspu/aio/result.hpp"
@@ -12,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -20,26 +23,57 @@
 
 namespace dspu::aio::detail {
 
-// A started operation's place in the input, and the operation.
+// An operation's place in the input, and the operation; or the error of the call that was to give it.
 template <class T>
 struct gather_job {
   std::size_t index = 0;
   awaitable<T> op{};
+  std::exception_ptr error{};
+
+  // Takes the next of the source. False at its end. Throws: what the input itself throws.
+  template <class Source>
+  bool take(Source& source, std::size_t& taken) {
+    const awaitable<T> never_begun(std::move(op));  // by whom it was cancelled; Asio's assignment would leak it
+    if (!source.next(op, error)) return false;
+    index = taken++;
+    return true;
+  }
 };
 
-// Says which outcomes end it all, and what is kept.
+// A value that cannot be moved is an error.
+template <class T>
+result<T> to_result(result_slot<T>& slot) {
+  if (!slot.has_value()) return result<T>(boost::system::in_place_error, slot.error());
+  if constexpr (std::is_void_v<T>) {
+    return result<T>(boost::system::in_place_value);
+  } else {
+    try {
+      return result<T>(boost::system::in_place_value, std::move(slot.value()));
+    } catch (...) {
+      return result<T>(boost::system::in_place_error, std::current_exception());
+    }
+  }
+}
+
+// By index, as they come. Where moving a value may throw, growing moves none.
+template <class V>
+using gathered = std::conditional_t<std::is_nothrow_move_constructible_v<V>, std::vector<std::optional<V>>,
+                                    std::deque<std::optional<V>>>;
+
+// A sink keeps what operations end with. put() gives the error that ends it all, or null.
 template <class T>
 class gather_values {
  public:
   using value_type = typename result_slot<T>::stored_type;
   using result_type = std::conditional_t<std::is_void_v<T>, void, std::vector<value_type>>;
-  static constexpr bool stops_at_errors = true;
 
-  void put(std::size_t index, result_slot<T>& r) {
+  std::exception_ptr put(std::size_t index, result_slot<T>& r) {
+    if (!r.has_value()) return r.error();
     if constexpr (!std::is_void_v<T>) {
       if (values_.size() <= index) values_.resize(index + 1);
       values_[index].emplace(std::move(r.value()));
     }
+    return nullptr;
   }
   result_type take() {
     if constexpr (!std::is_void_v<T>) {
@@ -51,35 +85,39 @@ class gather_values {
   }
 
  private:
-  std::vector<std::optional<value_type>> values_;
+  gathered<value_type> values_;
 };
 
 template <class T>
 class gather_results {
  public:
   using result_type = std::vector<result<T>>;
-  static constexpr bool stops_at_errors = false;
 
-  void put(std::size_t index, result_slot<T>& r) {
+  std::exception_ptr put(std::size_t index, result_slot<T>& r) {
     if (results_.size() <= index) results_.resize(index + 1);
     auto& place = results_[index];
-    if (!r.has_value()) {
-      place.emplace(boost::system::in_place_error, r.error());
-    } else if constexpr (std::is_void_v<T>) {
-      place.emplace(boost::system::in_place_value);
-    } else {
-      place.emplace(boost::system::in_place_value, std::move(r.value()));
+    try {
+      place.emplace(to_result(r));
+    } catch (...) {  // it is moved once more
+      place.emplace(boost::system::in_place_error, std::current_exception());
     }
+    return nullptr;
   }
   result_type take() {
     result_type out;
     out.reserve(results_.size());
-    for (auto& r : results_) out.push_back(std::move(*r));
+    for (auto& r : results_) {
+      try {
+        out.push_back(std::move(*r));
+      } catch (...) {
+        out.emplace_back(boost::system::in_place_error, std::current_exception());
+      }
+    }
     return out;
   }
 
  private:
-  std::vector<std::optional<result<T>>> results_;
+  gathered<result<T>> results_;
 };
 
 // What the workers of one gather share. The lock is taken only where they can meet.
@@ -88,7 +126,7 @@ class gathering {
  public:
   gathering(family& f, Source& source, Sink& sink) : family_(f), source_(source), sink_(sink) {}
 
-  // The first operations, one for each worker.
+  // The next operation. False if there is none, or nothing more is to be started.
   bool next(gather_job<T>& job) {
     const auto lock = lock_if_shared();
     return take(job);
@@ -98,24 +136,34 @@ class gathering {
   // `cancelled`: whether the worker is.
   bool settle_and_take(gather_job<T>& job, result_slot<T>& r, bool cancelled) {
     std::unique_lock lock = lock_if_shared();
-    const bool failed = !r.has_value() && Sink::stops_at_errors;
-    if (!failed) {
-      sink_.put(job.index, r);
-      ++kept_;
-    }
-    const bool first = failed && !stopped_;
-    if (failed) stop(r.error());
-    if (cancelled) stopped_ = true;
-    const bool more = take(job);
-    if (first) {
+    const auto failure = put(job, r);
+    if (failure && !stopped_) {
+      stop(failure);
       if (lock) lock.unlock();
       family_.cancel_all(asio::cancellation_type::terminal);
+      return false;
     }
-    return more;
+    if (cancelled) stopped_ = true;
+    return take(job);
+  }
+
+  // A worker could not be started.
+  void fail(std::exception_ptr e) {
+    {
+      const auto lock = lock_if_shared();
+      stop(std::move(e));
+    }
+    family_.cancel_all(asio::cancellation_type::terminal);
+  }
+  // A worker is cancelled between two operations.
+  void cancel() {
+    const auto lock = lock_if_shared();
+    stopped_ = true;
   }
 
   // After all have ended.
   void rethrow_if_incomplete() const {
+    family_.rethrow_failure();
     if (error_) std::rethrow_exception(error_);
     const bool all_taken = exhausted_ || source_.finished();
     if (!all_taken || kept_ != taken_) throw boost::system::system_error(asio::error::operation_aborted);
@@ -124,18 +172,23 @@ class gathering {
  private:
   bool take(gather_job<T>& job) {
     if (stopped_ || exhausted_) return false;
-    const awaitable<T> never_begun(std::move(job.op));  // by whom it was cancelled; Asio's assignment would leak it
     try {
-      if (auto op = source_.next()) {
-        job.index = taken_++;
-        job.op = std::move(*op);
-        return true;
-      }
-      exhausted_ = true;
+      exhausted_ = !job.take(source_, taken_);
     } catch (...) {
       stop(std::current_exception());
     }
-    return false;
+    return !stopped_ && !exhausted_;
+  }
+
+  // The error that ends it all, or null; a value that cannot be kept is one.
+  std::exception_ptr put(const gather_job<T>& job, result_slot<T>& r) {
+    try {
+      if (auto failure = sink_.put(job.index, r)) return failure;
+    } catch (...) {
+      return std::current_exception();
+    }
+    ++kept_;
+    return nullptr;
   }
 
   std::unique_lock<std::mutex> lock_if_shared() {
@@ -159,21 +212,33 @@ class gathering {
 
 template <class T, class Source, class Sink>
 awaitable<void> gather_worker(gathering<T, Source, Sink>& all, gather_job<T> job) {
+  giving_way way(co_await asio::detail::awaitable_thread_has_context_switched{});
   for (;;) {
     result_slot<T> r;
-    try {
-      if constexpr (std::is_void_v<T>) {
-        co_await std::move(job.op);
-        r.emplace();
-      } else {
-        r.emplace(co_await std::move(job.op));
+    if (job.error) {
+      r.fail(std::exchange(job.error, nullptr));
+    } else {
+      try {
+        if constexpr (std::is_void_v<T>) {
+          co_await std::move(job.op);
+          r.emplace();
+        } else {
+          r.emplace(co_await std::move(job.op));
+        }
+      } catch (...) {
+        r.fail(std::current_exception());
       }
-    } catch (...) {
-      r.fail(std::current_exception());
     }
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
-    if (!all.settle_and_take(job, r, cancelled)) co_return;
+    auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (!all.settle_and_take(job, r, cancellation.cancelled() != asio::cancellation_type::none)) co_return;
+    if (!way.due()) continue;
+    auto given = way.give();
+    co_await given;
+    cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) {
+      all.cancel();
+      co_return;
+    }
   }
 }
 
@@ -181,8 +246,6 @@ awaitable<void> gather_worker(gathering<T, Source, Sink>& all, gather_job<T> job
 template <class T, class Sink, class Source>
 awaitable<typename Sink::result_type> gather_all(Source source, std::int64_t limit) {
   core::require(limit >= 1, "gather.limit", limit, "at least 1");
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
   const auto executor = co_await asio::this_coro::executor;
 
   struct worker {
@@ -193,20 +256,30 @@ awaitable<typename Sink::result_type> gather_all(Source source, std::int64_t lim
   Sink sink;
   family f(executor);
   gathering<T, Source, Sink> all(f, source, sink);
-  std::deque<worker> workers;
-  for (std::int64_t i = 0; i < limit; ++i) {
-    gather_job<T> job;
-    if (!all.next(job)) break;
-    auto& w = workers.emplace_back(f);
-    auto body = gather_worker(all, std::move(job));
-    w.thread.start(std::move(body), w.ended);
+  std::list<worker> workers;
+  giving_way way(co_await asio::detail::awaitable_thread_has_context_switched{});
+  try {
+    for (std::int64_t i = 0; i < limit; ++i) {
+      if (giving_way::is_turn(i)) {
+        auto given = way.give();
+        co_await given;
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != asio::cancellation_type::none) break;
+      }
+      gather_job<T> job;
+      if (!all.next(job)) break;
+      auto& w = workers.emplace_back(f);
+      auto body = gather_worker(all, std::move(job));
+      w.thread.start(std::move(body), w.ended);
+    }
+  } catch (...) {
+    all.fail(std::current_exception());
   }
   if (!f.all_ended()) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     auto joined = f.join(cancellation.cancelled());
-    co_await std::move(joined);
+    co_await joined;
   }
-  co_await asio::this_coro::throw_if_cancelled(throws);
   all.rethrow_if_incomplete();
   co_return sink.take();
 }

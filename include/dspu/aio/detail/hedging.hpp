@@ -15,6 +15,9 @@
 #include "dspu/core/hedge_machine.hpp"
 #include "dspu/core/latency_quantile.hpp"
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <list>
@@ -132,6 +135,7 @@ class hedging_of final : public hedging {
   T take() {
     const auto n = chosen();
     if (!n) throw cancelled_error(first_.result.error());
+    if (*n == 0 && first_.result.empty()) throw boost::system::system_error(asio::error::operation_aborted);
     if (*n == 0) return first_.result.take();
     for (auto& a : others_) {
       if (a.number == *n) return a.result.take();
@@ -185,18 +189,22 @@ awaitable<T> hedged(hedge_state* state, call_context context, Start start) {
     auto in_a_lane = apart(hedged<T, Clock>(state, std::move(context), std::move(start)));
     co_return co_await std::move(in_a_lane);
   }
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   family f(executor);
   hedging_of<T, Clock, Start> call(*state, context, f, std::move(start));
-  if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());
-  call.proceed();
+  std::exception_ptr failure;
+  try {
+    if (cancellation.cancelled() != asio::cancellation_type::none) f.cancel_all(cancellation.cancelled());
+    call.proceed();
+  } catch (...) {
+    failure = std::current_exception();
+  }
   if (!f.all_ended()) {
     auto joined = f.join();
-    co_await std::move(joined);
+    co_await joined;
   }
-  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (failure) std::rethrow_exception(failure);
+  f.rethrow_failure();
   co_return call.take();
 }
 

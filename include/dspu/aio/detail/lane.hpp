@@ -3,10 +3,11 @@
 // A strand queues every function and takes it through the context twice. Here a function goes to the context as it is,
 // and enters the lane when it runs: one compare-and-swap, since the functions of one coroutine rarely meet. One that
 // finds the lane taken is kept in it, and whoever leaves posts what was kept. What enters the lane is hence not in the
-// order of posting, if several threads run the context.
+// order of posting, if several threads run the context. Once a function is posted, none of this allocates.
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/posted.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -14,19 +15,8 @@
 
 namespace dspu::aio::detail {
 
-class lane {
+class lane final : private posted {  // by which those who were kept go back through the context
  public:
-  // Something to be run in the lane when it is free.
-  class kept {
-   public:
-    virtual ~kept() = default;
-    virtual void run() = 0;
-
-   private:
-    friend class lane;
-    kept* next_ = nullptr;
-  };
-
   // Something to be done on this thread once it has left the lane.
   class sequel {
    public:
@@ -59,47 +49,50 @@ class lane {
     sequel* sequel_ = nullptr;
   };
 
-  explicit lane(asio::any_io_executor base) : base_(std::move(base)) {}
-  lane(const lane&) = delete;
-  lane& operator=(const lane&) = delete;
+  lane(asio::any_io_executor base, loop_queue& queue) : base_(std::move(base)), queue_(queue) {}
 
+  // Runs p in it, now or when it is free. On a thread of its context.
+  void enter(posted& p);
   bool try_enter() {
-    kept* expected = nullptr;
-    return state_.compare_exchange_strong(expected, &taken_, std::memory_order_acquire, std::memory_order_relaxed);
+    posted* expected = nullptr;
+    return state_.compare_exchange_strong(expected, taken(), std::memory_order_acquire, std::memory_order_relaxed);
   }
   // Whether only one refers to it: then nobody is in it, or on the way to it, without that one's knowledge.
   bool unshared() const { return references_.load(std::memory_order_acquire) == 1; }
-  void enter_unshared() { state_.store(&taken_, std::memory_order_relaxed); }
-  // False if it was entered after all; then k is still the caller's.
-  bool keep(kept* k);
+  void enter_unshared() { state_.store(taken(), std::memory_order_relaxed); }
   // Whether this thread is in it.
   bool runs_here() const;
   const asio::any_io_executor& base() const { return base_; }
+  loop_queue& queue() const { return queue_; }
 
  private:
   friend class lane_ref;
-  class procession;
-
-  struct nobody final : kept {
-    void run() override {}
-  };
-  static nobody taken_;
+  friend class posted;
 
   ~lane() = default;
+  void refer() { references_.fetch_add(1, std::memory_order_relaxed); }
+  posted* taken() { return this; }  // stands for nobody
+  bool keep(posted& p);
   void exit();
+  void send_kept();
+  posted* take_kept() { return std::exchange(kept_, kept_->next_); }
+  void on_arrival() override;
+  void on_shutdown() override;
 
   const asio::any_io_executor base_;
+  loop_queue& queue_;
   std::atomic<int> references_{0};
-  std::atomic<kept*> state_{nullptr};  // null: free; &taken_: entered; else: entered, and the newest of those kept
+  std::atomic<posted*> state_{nullptr};  // null: free; taken(): entered; else: entered, and the newest of those kept
+  posted* kept_ = nullptr;               // those on their way back through the context, the oldest first
 };
 
 // A share in a lane.
 class lane_ref {
  public:
-  static lane_ref make(const asio::any_io_executor& base);
-  lane_ref(const lane_ref& other) noexcept : lane_(other.lane_) {
-    lane_->references_.fetch_add(1, std::memory_order_relaxed);
-  }
+  static lane_ref make(const asio::any_io_executor& base, loop_queue& queue);
+  // Takes over a reference that was counted.
+  static lane_ref adopt(lane& l) { return lane_ref(l); }
+  lane_ref(const lane_ref& other) noexcept : lane_(other.lane_) { lane_->refer(); }
   lane_ref(lane_ref&& other) noexcept : lane_(std::exchange(other.lane_, nullptr)) {}
   lane_ref& operator=(lane_ref other) noexcept {
     std::swap(lane_, other.lane_);
@@ -114,13 +107,13 @@ class lane_ref {
 
  private:
   friend class lane;
-  explicit lane_ref(lane* l) : lane_(l) { lane_->references_.fetch_add(1, std::memory_order_relaxed); }
+  explicit lane_ref(lane& l) : lane_(&l) {}
   static void destroy(lane* l);
 
   lane* lane_;
 };
 
-// The lane behind a lane's executor as make_lane gave it; null if it is none.
+// The lane behind a lane's executor as make_lane gave it, also if it tracks work; null if it is none.
 lane* lane_of(const asio::any_io_executor& ex);
 
 // A new lane on `ex`, a plain executor of an io_context or a thread_pool; a strand on anything else.

@@ -9,9 +9,7 @@
 #include "dspu/aio/detail/context_link.hpp"
 #include "dspu/aio/detail/external_work.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
-
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/deferred.hpp>
+#include "dspu/aio/detail/suspension.hpp"
 
 #include <atomic>
 #include <concepts>
@@ -28,10 +26,12 @@ class pool_load;
 
 class pool_call : public returning_link {
  public:
-  // An operation void(): queues the function on `pool` and completes on the coroutine's executor.
+  // To be awaited by name: queues the function on `pool`, and goes on, on the coroutine's executor, when there is an outcome.
   auto queue_on(asio::any_io_executor pool) {
-    return asio::async_initiate<const asio::deferred_t&, void()>(initiate{this}, asio::deferred,
-                                                                 std::move(pool));
+    return [this, pool = std::move(pool)](frame_base* caller) {
+      start(*caller, pool);
+      return static_cast<coroutine_thread*>(nullptr);
+    };
   }
 
   // True once: who gets it runs the call or abandons it.
@@ -41,28 +41,20 @@ class pool_call : public returning_link {
   void abandon();
 
  protected:
-  // What an awaitable<T> hands to the operation that it awaits.
-  using caller_handler = asio::detail::awaitable_async_op_handler<void(), asio::any_io_executor>;
-
   // Once resumed: throws operation_aborted unless the function ended.
   void require_ended() const;
 
  private:
   friend class pool_load;
   struct ticket;
-  struct initiate {
-    pool_call* self;
-    void operator()(caller_handler handler, asio::any_io_executor pool) const {
-      self->start(std::move(handler), std::move(pool));
-    }
-  };
 
   virtual void invoke() noexcept = 0;  // calls the function, keeps its outcome, destroys it
   virtual void drop() noexcept = 0;    // destroys it
   virtual void fail(std::exception_ptr error) = 0;
   virtual void request_stop() = 0;
 
-  void start(caller_handler handler, asio::any_io_executor pool);
+  void start(frame_base& caller, const asio::any_io_executor& pool);
+  bool await_return(coroutine_thread& caller);
   void enqueue(const asio::any_io_executor& pool);
   bool resume_caller(bool aborted);
   void back() override;
@@ -73,7 +65,7 @@ class pool_call : public returning_link {
 
   std::atomic<bool> claimed_{false};
   bool aborted_ = false;
-  std::optional<caller_handler> handler_;
+  parked waiting_;
   asio::any_io_executor caller_;
   std::optional<external_work_guard> work_;  // these three until the coroutine goes on
 

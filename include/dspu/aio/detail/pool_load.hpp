@@ -11,6 +11,7 @@
 #pragma once
 
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/detail/posted.hpp"
 #include "dspu/aio/detail/running.hpp"
 
 #include <boost/asio/thread_pool.hpp>
@@ -27,7 +28,7 @@ namespace dspu::aio::detail {
 
 class pool_call;
 
-class pool_load : public std::enable_shared_from_this<pool_load> {
+class pool_load final : public std::enable_shared_from_this<pool_load>, private posted {  // as the runner that waits
  public:
   static constexpr std::size_t max_spares = 256;
 
@@ -52,8 +53,6 @@ class pool_load : public std::enable_shared_from_this<pool_load> {
   void shut_down();
 
  private:
-  struct runner;
-
   // All of these need the lock.
   void add_spare_if_needed();
   bool runner_wanted();
@@ -62,18 +61,21 @@ class pool_load : public std::enable_shared_from_this<pool_load> {
   std::shared_ptr<pool_call> take_first();
   void abort_queued(std::unique_lock<std::mutex>& lock);
 
-  void run(std::shared_ptr<pool_call> call);
+  void call(std::shared_ptr<pool_call> c);
   void send_runner();
   void run_queued();
+  void on_arrival() override;
+  void on_shutdown() override { const auto self = std::move(runner_); }
   void run_spare();
 
-  asio::thread_pool& pool_;
+  loop_queue& queue_;
   const stop_flag stopped_;
   const std::size_t threads_;
   std::mutex mutex_;
   pool_call* first_ = nullptr;
   pool_call* last_ = nullptr;
-  bool runner_waits_ = false;  // on the pool
+  bool runner_waits_ = false;           // on the pool
+  std::shared_ptr<pool_load> runner_;  // itself, while it does
   bool closed_ = false;
   std::list<std::thread> spares_;
   std::list<std::thread> retired_;  // done, to be joined

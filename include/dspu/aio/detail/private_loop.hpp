@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dspu/aio/detail/launch.hpp"
+#include "dspu/aio/detail/posted.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -40,11 +41,20 @@ class private_loop {
   }
 
  private:
-  struct task {
+  struct task final : std::enable_shared_from_this<task>, private posted {  // to be cancelled
     explicit task(asio::io_context* c) : context(c) {}
     asio::io_context* context;
     asio::cancellation_signal signal;
     bool ended = false;
+
+    // Once, from any thread.
+    void ask_to_cancel();
+
+   private:
+    void on_arrival() override;
+    void on_shutdown() override { const auto self = std::move(posted_); }
+
+    std::shared_ptr<task> posted_;  // itself, while it is
   };
 
   template <class T>

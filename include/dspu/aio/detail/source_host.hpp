@@ -67,7 +67,12 @@ class source_host {
     } else {
       loop_.emplace();
     }
-    guest_->held.emplace(std::move(held));
+    try {
+      guest_->held.emplace(std::move(held));
+    } catch (...) {
+      guest_->leave_context();
+      throw;
+    }
   }
   source_host(const source_host&) = delete;
   source_host& operator=(const source_host&) = delete;
@@ -116,13 +121,20 @@ class source_host {
       });
     }
 
+    // Keeps itself until the context is destroyed.
+    void stay(std::shared_ptr<guest> self) {
+      while_linked([&] { self_ = std::move(self); });
+    }
+
    private:
     void context_gone() override {
+      const auto self = std::move(self_);
       held.reset();
       executor_ = {};
     }
 
     asio::any_io_executor executor_;
+    std::shared_ptr<guest> self_;
   };
 
   static awaitable<std::optional<item_type>> pull(std::shared_ptr<guest> g) {
@@ -137,7 +149,8 @@ class source_host {
     co_return;
   }
 
-  // Destroys the source where it runs. In a context that is stopped it stays until that is destroyed.
+  // Destroys the source where it runs. In a context that is stopped, or if there is no memory to get there, it stays until
+  // the context is destroyed.
   void leave() noexcept {
     try {
       auto ex = guest_->executor();
@@ -147,7 +160,8 @@ class source_host {
       } else {
         blocking_run_of<void>::run(std::move(ex), drop(guest_), {});
       }
-    } catch (const boost::system::system_error&) {
+    } catch (...) {
+      guest_->stay(guest_);
     }
   }
 

@@ -5,7 +5,8 @@
 
 namespace dspu::aio::detail {
 
-// What `op` throws is dropped. On cancel: nothing; the caller notices afterwards.
+// What `op` throws is dropped. Throws: bad_alloc, if there was no memory to begin it. On cancel: nothing; the caller notices
+// afterwards.
 awaitable<void> uncancelled(awaitable<void> op);
 
 }  // namespace dspu::aio::detail

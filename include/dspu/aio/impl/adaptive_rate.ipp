@@ -1,5 +1,4 @@
-// The adaptive rate's clock and its timer. Include this in one source file and instantiate
-// detail::make_adaptive_rate_state<Clock> there, to use one with a clock of your own.
+// The adaptive rate's clock and its timer. Included by clock_support.hpp.
 #pragma once
 
 #include "dspu/aio/detail/adaptive_rate_state.hpp"

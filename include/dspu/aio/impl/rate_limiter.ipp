@@ -1,5 +1,4 @@
-// The limiter's clock and its timer. Include this in one source file and instantiate
-// detail::make_limiter_state<Clock> there, to use a limiter with a clock of your own.
+// The limiter's clock and its timer. Included by clock_support.hpp.
 #pragma once
 
 #include "dspu/aio/impl/deadlines.ipp"

@@ -1,12 +1,9 @@
-// The timer of coroutines that sleep. Include this in one source file and instantiate detail::sleep_for<Clock> there, to use a
-// retry or a shield_scope with a clock of your own.
+// The clock of coroutines that sleep, as in a retry. Included by clock_support.hpp.
 #pragma once
 
 #include "dspu/aio/detail/after.hpp"
 #include "dspu/aio/detail/sleep.hpp"
 
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
@@ -21,9 +18,10 @@ awaitable<void> sleep_for(duration d) {
   }
   if (d <= duration{0}) co_return;
   const auto executor = co_await asio::this_coro::executor;
-  asio::basic_waitable_timer<Clock> timer(executor, after<Clock>(d));
-  auto waiting = timer.async_wait(asio::deferred);
-  co_await std::move(waiting);
+  sleeper sleep;
+  auto asleep = sleep.until(deadlines_of<Clock>(executor), after<Clock>(d).time_since_epoch().count());
+  co_await asleep;
+  sleep.check();
 }
 
 }  // namespace dspu::aio::detail
