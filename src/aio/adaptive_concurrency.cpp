@@ -128,7 +128,7 @@ void adaptive_state::sample(const run& r, duration rtt, std::int64_t in_flight, 
 }
 
 entry adaptive_session::enter(run& r, std::size_t) {
-  starts_ = r.starts;
+  starts_ = r.starts();
   has_place_ = state_->line()->try_enter();
   if (!has_place_) {
     if (!state_->shadow()) return entry::wait;
@@ -170,16 +170,10 @@ void adaptive_session::succeed(run& r) {
 }
 
 next adaptive_session::leave(run& r, std::size_t level, ending e) {
-  struct at_the_end {  // also if a classifier throws
-    adaptive_session* self;
-    ~at_the_end() { self->release(); }
-  } const releasing{this};
-  const bool not_ours = r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value());
-  if (!not_ours) {
-    const auto took = r.context.clock() - began_;
-    const auto v = state_->judge(e.view());
-    if (v != verdict::ignored) state_->sample(r, took, in_flight_, v == verdict::failure);
-  }
+  const auto took = r.context.clock() - began_;
+  const auto v = r.judged(level, starts_, e.view(), [this](const outcome& o) { return state_->judge(o); });
+  if (v != verdict::ignored) state_->sample(r, took, in_flight_, v == verdict::failure);
+  release();
   return next::up;
 }
 

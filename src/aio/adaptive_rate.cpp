@@ -40,7 +40,7 @@ stage_facts adaptive_rate_state::facts() const {
 adaptive_rate_session::~adaptive_rate_session() {
   if (!call_) return;
   auto& state = **state_;
-  if (run_->starts == starts_) {
+  if (run_->starts() == starts_) {
     state.give_back(*call_, state.now());
   } else {
     state.settle(*call_, verdict::ignored, {}, state.now());
@@ -49,7 +49,7 @@ adaptive_rate_session::~adaptive_rate_session() {
 
 entry adaptive_rate_session::enter(run& r, std::size_t) {
   run_ = &r;
-  starts_ = r.starts;
+  starts_ = r.starts();
   auto& state = **state_;
   const auto now = r.context.clock();
   if (state.shadow()) {
@@ -103,15 +103,13 @@ void adaptive_rate_session::succeed(run& r) { settle(r, verdict::success, {}); }
 
 next adaptive_rate_session::leave(run& r, std::size_t level, ending e) {
   if (!call_) return next::up;
-  if (r.starts == starts_) {
+  if (r.starts() == starts_) {
     (*state_)->give_back(*std::exchange(call_, std::nullopt), r.context.clock());
-  } else if (r.cut_from_outside(level) && !e.has_value()) {
-    settle(r, verdict::ignored, {});
-  } else {
-    limit_facts facts;
-    const auto v = (*state_)->judge(e.view(), facts);
-    settle(r, v, facts);
+    return next::up;
   }
+  limit_facts facts;
+  const auto v = r.judged(level, starts_, e.view(), [&](const outcome& o) { return (*state_)->judge(o, facts); });
+  settle(r, v, facts);
   return next::up;
 }
 

@@ -120,18 +120,16 @@ struct surrounded_row {
   std::shared_ptr<const any_row> row;
   std::size_t at;
   any_start operation;
-  std::uint64_t* starts = nullptr;
+  start_counter* counter = nullptr;
 
-  void counts_in(run& r) { starts = &r.starts; }
+  void counts_in(start_counter& c) { counter = &c; }
 
   awaitable<any_result> operator()(const call_context& context) {
     const auto& around = row->elements()[at];
-    return around.table->surround(around.stage.get(), context, [this](const call_context& c) {
-      any_start counted = [inner = operation, starts = starts](const call_context& each) {
-        ++*starts;
-        return inner(each);
-      };
-      return run_erased(row, at + 1, c, std::move(counted));
+    call_context attempts = context;
+    attempts.whole = counter;
+    return around.table->surround(around.stage.get(), attempts, [this](call_context c) {
+      return run_erased(row, at + 1, std::move(c), operation);
     });
   }
 };
@@ -148,7 +146,7 @@ awaitable<any_result> run_segment(std::shared_ptr<const any_row> row, std::size_
                                   call_context context, Operation operation) {
   if (from == to) return run_alone<any_result>(std::move(context), std::move(operation));
   std::tuple<any_held> held(any_held(std::move(row), from, to));
-  return drive<any_result>(std::move(held), std::move(context), std::move(operation));
+  return drive<any_result>(std::move(held), from_the_start{}, std::move(context), std::move(operation));
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ entry chaos_session::enter(run& r, std::size_t) {
 
 entry chaos_session::act(run& r) {
   if (drawn_.injection.outcome == core::chaos_outcome::none) return entry::go;
-  ++r.starts;  // those further out take it for the operation
+  r.counter.begun();  // those further out take it for the operation
   const bool made_up = drawn_.injection.outcome == core::chaos_outcome::result;
   return made_up ? entry::answer : r.refuse(drawn_.options->fault());
 }

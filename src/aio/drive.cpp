@@ -9,11 +9,17 @@ namespace {
 bool is_refusal(error_code code) {
   if (code.category() != category()) return false;
   switch (static_cast<errc>(code.value())) {
+    case errc::circuit_open:
+    case errc::queue_full:
+    case errc::would_exceed_deadline:
+    case errc::bulkhead_full:
+    case errc::throttled:
+    case errc::too_many_keys: return true;
     case errc::timed_out:
     case errc::callback_failed:
-    case errc::fault_injected: return false;
-    default: return true;
+    case errc::fault_injected: break;
   }
+  return false;
 }
 
 verdict judge(const run& r, const outcome& o) {

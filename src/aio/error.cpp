@@ -1,5 +1,8 @@
 #include "dspu/aio/error.hpp"
 
+#include "dspu/aio/detail/thrown_as.hpp"
+#include "dspu/aio/outcome.hpp"
+
 #include <boost/asio/error.hpp>
 
 #include <cstdio>
@@ -77,16 +80,17 @@ circuit_breaker_error::circuit_breaker_error(circuit_state state, std::int64_t f
 }
 
 async_timeout_error::async_timeout_error(duration timeout, std::exception_ptr last_error)
-    : error(errc::timed_out, ("after " + in_seconds(timeout)).c_str()),
-      timeout_(timeout),
-      last_error_(std::move(last_error)) {}
+    : error(errc::timed_out, ("after " + in_seconds(timeout)).c_str()), timeout_(timeout) {
+  last_error_ = std::move(last_error);
+}
 
 deadline_error::deadline_error(duration needed, duration remaining, std::exception_ptr last_error)
     : error(errc::would_exceed_deadline,
             ("a wait of " + in_seconds(needed) + " with " + in_seconds(remaining) + " left").c_str()),
       needed_(needed),
-      remaining_(remaining),
-      last_error_(std::move(last_error)) {}
+      remaining_(remaining) {
+  last_error_ = std::move(last_error);
+}
 
 queue_full_error::queue_full_error(std::size_t limit)
     : error(errc::queue_full, ("the limit is " + std::to_string(limit)).c_str()), limit_(limit) {}
@@ -107,7 +111,41 @@ callback_error::callback_error(std::exception_ptr callback, std::exception_ptr c
     : error(errc::callback_failed), callback_(std::move(callback)), cause_(std::move(cause)) {}
 
 cancelled_error::cancelled_error(std::exception_ptr last_error)
-    : system_error(asio::error::operation_aborted, "cancelled between attempts"),
-      last_error_(std::move(last_error)) {}
+    : system_error(asio::error::operation_aborted, "cancelled by its caller"), last_error_(std::move(last_error)) {}
+
+namespace detail {
+
+namespace {
+
+// The same error, if it is exactly an E.
+template <class E>
+bool remake(std::exception_ptr& error, bool begun, const std::exception_ptr& last) {
+  const E* const known = thrown_as<E>(error);
+  if (known == nullptr || typeid(*known) != typeid(E)) return false;
+  error = error_access::make(E(*known), begun, last);
+  return true;
+}
+template <class... Errors>
+void remake_any(std::exception_ptr& error, bool begun, const std::exception_ptr& last) {
+  static_cast<void>((remake<Errors>(error, begun, last) || ...));
+}
+
+}  // namespace
+
+std::exception_ptr completed(const std::exception_ptr& error, bool begun, const std::exception_ptr& last) {
+  std::exception_ptr out = error;
+  if (const auto* const by_policy = thrown_as<aio::error>(error)) {
+    if (by_policy->begun() == begun) return out;
+    remake_any<circuit_breaker_error, deadline_error, queue_full_error, bulkhead_full_error, throttled_error,
+               too_many_keys_error, async_timeout_error>(out, begun, last);
+  } else if (const auto* const cancelled = thrown_as<cancelled_error>(error)) {
+    if (cancelled->begun() != begun) remake_any<cancelled_error>(out, begun, last);
+  } else if (!begun && outcome(error).aborted()) {  // in a policy's line
+    out = error_access::make(cancelled_error(last), begun, last);
+  }
+  return out;
+}
+
+}  // namespace detail
 
 }  // namespace dspu::aio

@@ -120,33 +120,45 @@ void hedging::wake() {
 }
 
 void hedging::begin(std::int64_t number) {
-  if (number > 0 && !may_hedge(number)) {
+  budget_charge charge;
+  if (number > 0 && !may_hedge(number, charge)) {
     machine_.suppress();
     return;
   }
   machine_.started(now());
   auto context = context_;
   context.hedge = number;
+  attempt* begun = nullptr;
   try {
-    start(number, std::move(context));
+    begun = &another(number);
+    charge.hand_over(begun->charge, begun->starts);
+    context.whole = &begun->starts;
+    add(*begun);
+    start(*begun, std::move(context));
   } catch (...) {  // there is no memory for another; those under way go on
     if (number == 0) throw;
-    if (newest_->number == number) newest_->over = true;
+    if (begun != nullptr) give_up(*begun);
     machine_.finished(number, false);
     machine_.suppress();
   }
+}
+
+// It was not started.
+void hedging::give_up(attempt& a) {
+  a.over = true;
+  a.charge.give_back_unless_begun();
 }
 
 bool hedging::fits(core::instant start) const {
   return start != core::instant::max() && core::add_saturating(start, terms_.fastest) < context_.deadline;
 }
 
-bool hedging::may_hedge(std::int64_t number) {
+bool hedging::may_hedge(std::int64_t number, budget_charge& charge) {
   const auto& options = terms_.rules->options;
   const auto t = now();
   if (family_.cancelled() || !fits(t)) return false;
   auto* const budget = context_.budget;
-  if (!options.shadow && budget != nullptr && !budget->try_withdraw(t)) return false;
+  if (!options.shadow && budget != nullptr && charge.take(*budget, t, run_.counter) == core::withdrawal::refused) return false;
   state_.count_hedge();
   run_.tell(options.shadow ? event_kind::shadowed : event_kind::hedged, "hedge",
             newest_->over ? "failed" : "slow",
@@ -166,21 +178,27 @@ void hedging::add(attempt& a) {
 
 void hedging::ended(attempt& a, ending e) {
   a.over = true;
-  if (winner_) return;  // it has lost
-  const bool cut = !e.has_value() && family_.cancelled();
+  if (winner_) {  // it has lost
+    a.charge.give_back_unless_begun();
+    return;
+  }
+  const bool cancelled = family_.cancelled();
   verdict v = verdict::failure;
-  if (!cut) {
+  if (!cancelled || e.has_value()) {
     try {
       v = judge(e);
     } catch (...) {  // a classifier of the user's: who called is to see that
       e.fail(std::current_exception());
       v = verdict::ignored;
     }
-    if (own_budget_) context_.budget->record(v, now());
   }
+  const bool cut = cancelled && v == verdict::failure;
+  if (cut) a.charge.give_back_unless_begun();
+  a.charge.keep();
+  if (own_budget_ && !cut) context_.budget->record(v, now());
   machine_.finished(a.number, v != verdict::failure);
   if (v == verdict::failure && !cut) {
-    context_.last_error = e.error();
+    if (a.starts.count > 0) run_.note_error(e.view());
     first_failed_ = first_failed_ || a.number == 0;
   }
   if (v == verdict::success && a.number == 0 && terms_.rules->options.quantile)

@@ -1,9 +1,6 @@
 #include "dspu/aio/retry.hpp"
 
 #include "dspu/aio/detail/thread_random.hpp"
-#include "dspu/aio/retry_budget.hpp"
-
-#include <boost/asio/this_coro.hpp>
 
 namespace dspu::aio::detail {
 
@@ -28,7 +25,9 @@ retry_options with_defaults(retry_options o) {
 }  // namespace
 
 retry_rules::retry_rules(retry_options o)
-    : numbers_({plan_of(o), o.shadow}), functions_(with_defaults(std::move(o))) {}
+    : numbers_({plan_of(o), o.shadow}),
+      functions_(with_defaults(std::move(o))),
+      asks_nobody_(functions_.budget == nullptr && !functions_.classify) {}
 
 void retry_rules::reconfigure(const retry_options& options) { numbers_.set({plan_of(options), options.shadow}); }
 
@@ -52,32 +51,6 @@ core::retry_decision retry_rules::decide(core::retry_machine& machine, const out
   const verdict v = f.classify ? f.classify(o) : default_verdict(o);
   if (v != verdict::failure) return machine.next(v, 0);
   return machine.next(v, f.random(), f.retry_after(o));
-}
-
-void budget_use::deposit() const { budget_->deposit(clock_()); }
-
-void budget_use::record_it(verdict v) const { budget_->record(v, clock_()); }
-
-bool budget_use::charge() {
-  withdrawn_ = clock_();
-  const auto answer = budget_->withdraw(withdrawn_);
-  charged_ = answer == core::withdrawal::granted;
-  return answer != core::withdrawal::refused;
-}
-
-void budget_use::refund() const { budget_->refund(withdrawn_); }
-
-awaitable<void> tell_on_retry(const retry_rules& rules, std::int64_t attempt, std::exception_ptr error) {
-  std::exception_ptr thrown;
-  try {
-    co_await rules.functions().on_retry.await(attempt, error);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  if (!thrown) co_return;
-  const auto state = co_await asio::this_coro::cancellation_state;
-  if (state.cancelled() != asio::cancellation_type::none) throw cancelled_error(error);
-  throw callback_error(thrown, error);
 }
 
 }  // namespace dspu::aio::detail

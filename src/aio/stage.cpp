@@ -9,10 +9,6 @@ std::exception_ptr aborted_error() {
   return std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
 }
 
-bool is_aborted(const std::exception_ptr& error) {
-  return error && outcome(error).code() == asio::error::operation_aborted;
-}
-
 void run::tell_observer(event_kind kind, std::string_view policy, std::string_view reason, std::string_view state,
                         std::span<const fact> facts, const std::exception_ptr& error) const {
   const auto* record = context.record;

@@ -77,18 +77,20 @@ stage_facts throttle_state::facts() const {
 }
 
 entry throttle_session::enter(run& r, std::size_t) {
-  starts_ = r.starts;
+  starts_ = r.starts();
   const auto p = state_->refuses(r.context.clock());
   if (!p) return entry::go;
   const bool shadow = state_->shadow();
   r.tell(shadow ? event_kind::shadowed : event_kind::refused, "throttle", "probability", {{"probability", *p}});
-  return shadow ? entry::go : r.refuse(std::make_exception_ptr(throttled_error(*p)));
+  return shadow ? entry::go : r.refuse(throttled_error(*p));
 }
 
 next throttle_session::leave(run& r, std::size_t level, ending e) {
-  if (r.starts == starts_ || (r.cut_from_outside(level) && !e.has_value())) return next::up;
-  const auto& classify = state_->classify();
-  state_->record(classify ? classify(e.view()) : default_verdict(e.view()), r.context.clock());
+  const auto v = r.judged(level, starts_, e.view(), [this](const outcome& o) {
+    const auto& classify = state_->classify();
+    return classify ? classify(o) : default_verdict(o);
+  });
+  state_->record(v, r.context.clock());
   return next::up;
 }
 

@@ -38,6 +38,11 @@ const char* name_of(kind k) {
   return names[static_cast<std::size_t>(k)];
 }
 
+const char* name_of(form f) {
+  constexpr const char* names[forms] = {"piped", "nested", "apart", "decorated"};
+  return names[static_cast<std::size_t>(f)];
+}
+
 std::string policies::report(kind k) {
   switch (k) {
     case kind::timeout:
@@ -98,7 +103,7 @@ start pair_of(kind around, kind inside) {
 }
 
 awaitable<void> world::call(kind around, kind inside) {
-  value_ = co_await pair_of(around, inside)(outer, inner, context, op);
+  value_ = co_await pair_of(around, inside)(shape, outer, inner, context, op);
 }
 
 std::string world::report(kind around, kind inside, const test::task& t) {

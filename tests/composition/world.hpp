@@ -76,12 +76,23 @@ struct policies {
   }
 };
 
+// The ways to put one policy around another.
+enum class form {
+  piped,      // outer | inner
+  nested,     // outer.call_in(…, [&](context) { return inner.call_in(context, fn); })
+  apart,      // outer.call([&] { return inner.call(fn); }): nothing flows from one to the other
+  decorated,  // outer(inner(fn)), which is the same
+};
+inline constexpr std::size_t forms = 4;
+const char* name_of(form f);
+
 struct world {
   simulator sim;
   script op;
   policies outer;
   policies inner;
-  call_context context;  // what the pair is called in
+  form shape = form::piped;
+  call_context context;  // what the pair is called in, where the form takes one
 
   // How it ended, when, how often the operation was begun, and what both report: "7 at 1 s, 1 call | outer |
   // inner".
@@ -97,7 +108,7 @@ struct world {
 };
 
 // Calls the operation through the pair.
-using start = awaitable<int> (*)(policies& outer, policies& inner, const call_context& context, script& op);
+using start = awaitable<int> (*)(form how, policies& outer, policies& inner, const call_context& context, script& op);
 start pair_of(kind around, kind inside);
 
 template <kind K>
@@ -119,10 +130,28 @@ auto& pick(policies& p) {
 using row = std::array<start, kinds>;
 
 template <kind Outer, kind Inner>
-awaitable<int> through(policies& outer, policies& inner, const call_context& context, script& op) {
-  const auto p = pick<Outer>(outer) | pick<Inner>(inner);
+awaitable<int> through(form how, policies& outer, policies& inner, const call_context& context, script& op) {
+  auto& around = pick<Outer>(outer);
+  auto& inside = pick<Inner>(inner);
   const auto once = [&op] { return op(); };
-  co_return co_await p.call_in(context, once);
+  switch (how) {
+    case form::piped: {
+      const auto piped = around | inside;
+      co_return co_await piped.call_in(context, once);
+    }
+    case form::nested: {
+      const auto within = [&](const call_context& c) { return inside.call_in(c, once); };
+      co_return co_await around.call_in(context, within);
+    }
+    case form::apart: {
+      const auto within = [&] { return inside.call(once); };
+      co_return co_await around.call(within);
+    }
+    case form::decorated:
+      break;
+  }
+  const auto both = around(inside(once));
+  co_return co_await both();
 }
 template <kind Outer, std::size_t... Inner>
 constexpr row row_of(std::index_sequence<Inner...>) {

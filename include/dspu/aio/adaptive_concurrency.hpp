@@ -125,6 +125,7 @@ class adaptive_session : public session_defaults {
   bool plain() const { return !state_->classifies(); }
   void succeed(run& r);
   next leave(run& r, std::size_t level, ending e);
+  void abandon(run&) { release(); }
 
  private:
   awaitable<void> wait_in_line(const run& r);

@@ -50,6 +50,9 @@ class adaptive_rate_session : public session_defaults {
   bool plain() const { return !(*state_)->classifies(); }
   void succeed(run& r);
   next leave(run& r, std::size_t level, ending e);
+  void abandon(run& r) {
+    if (call_) settle(r, verdict::ignored, {});
+  }
 
  private:
   awaitable<void> wait_in_queue(run& r);

@@ -124,6 +124,7 @@ class bulkhead_stage : public stage_defaults {
       release();
       return next::up;
     }
+    void abandon(run&) { release(); }
 
    private:
     awaitable<void> wait_in_line(const run& r);

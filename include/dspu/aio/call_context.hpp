@@ -19,8 +19,24 @@ class observer;
 class retry_budget;
 
 namespace detail {
+
 struct call_record;
-}
+
+// How often a call has begun its operation; an attempt of a hedge, which is a call of its own, counts for the whole too.
+struct start_counter {
+  std::uint64_t count = 0;
+  start_counter* whole = nullptr;
+
+  void begun() {
+    for (start_counter* c = this; c != nullptr; c = c->whole) ++c->count;
+  }
+  // It was not after all: another policy in the operation refused the call.
+  void not_begun() {
+    for (start_counter* c = this; c != nullptr; c = c->whole) --c->count;
+  }
+};
+
+}  // namespace detail
 
 enum class cancel_reason {
   caller,   // whoever awaits the call
@@ -51,6 +67,8 @@ struct call_context {
   aio::observer* observer = nullptr;
   // What the observer is told of the call itself, if the pipeline has a name.
   detail::call_record* record = nullptr;
+  // Of the call that this one is an attempt of, until it has begun.
+  detail::start_counter* whole = nullptr;
   // The policies' clock.
   core::instant (*clock)() = clock_reading<std::chrono::steady_clock>;
 

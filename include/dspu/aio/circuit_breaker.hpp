@@ -15,12 +15,11 @@
 #pragma once
 
 #include "dspu/aio/circuit_breaker_options.hpp"
+#include "dspu/aio/detail/breaker_stage.hpp"
 #include "dspu/aio/detail/breaker_state.hpp"
+#include "dspu/aio/detail/verbs.hpp"
 #include "dspu/aio/error.hpp"
-#include "dspu/aio/policy.hpp"
 #include "dspu/core/check.hpp"
-
-#include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <optional>
@@ -31,13 +30,8 @@ namespace dspu::aio {
 // What there is to know of a breaker, all of one moment: for telemetry. Instants are the clock's (core::instant_of).
 using circuit_breaker_statistics = core::breaker_statistics;
 
-namespace detail {
 template <class Clock>
-class breaker_stage;
-}
-
-template <class Clock>
-class basic_circuit_breaker {
+class basic_circuit_breaker : public detail::verbs<basic_circuit_breaker<Clock>> {
  public:
   using options_type = circuit_breaker_options;
 
@@ -103,20 +97,12 @@ class basic_circuit_breaker {
   basic_circuit_breaker(const basic_circuit_breaker&) = delete;
   basic_circuit_breaker& operator=(const basic_circuit_breaker&) = delete;
 
-  // Runs fn(args…) if the breaker lets it.
+  // From verbs: call(fn, args…), call_in(context, fn, args…), operator()(fn).
   // Suspends: as fn and an asynchronous on_state_change do. On cancel: as fn does; the call counts as ignored.
   // Throws: circuit_breaker_error if refused; what fn throws.
-  template <class F, class... Args>
-    requires async_callable<F, Args...>
-  awaitable<awaited_t<F, Args...>> call(F fn, Args... args);
 
   // Asks for the right to make a call without calling anything: `if (auto p = breaker.try_permit()) …`. Never suspends.
   [[gnu::always_inline]] permit try_permit() { return admit(nullptr); }
-
-  template <class F>
-  decorated<basic_circuit_breaker, std::decay_t<F>> operator()(F&& fn) {
-    return {*this, std::forward<F>(fn)};
-  }
 
   // By hand; all of these tell on_state_change of what they change.
   // Closes it and forgets all counts; calls still out no longer matter.
@@ -179,10 +165,11 @@ class basic_circuit_breaker {
 
   // What every call goes through is inlined, what few do is kept out of it.
   [[gnu::always_inline]] permit admit(std::optional<detail::breaker_change>* change) {
-    if (const auto closed = state_.enter_closed()) {
-      return permit(this, closed->generation, closed->timed ? now() : unknown);
-    }
+    if (const auto closed = state_.enter_closed()) return permit_of(*closed);
     return admit_unless_open(change);
+  }
+  [[gnu::always_inline]] permit permit_of(const detail::breaker_state::closed_entry& closed) {
+    return permit(this, closed.generation, closed.timed ? now() : unknown);
   }
   [[gnu::noinline]] permit admit_unless_open(std::optional<detail::breaker_change>* change);
 
@@ -210,45 +197,4 @@ auto basic_circuit_breaker<Clock>::admit_unless_open(std::optional<detail::break
   return entry.admitted ? permit(this, entry.generation, started) : permit(entry.retry_after);
 }
 
-template <class Clock>
-template <class F, class... Args>
-  requires async_callable<F, Args...>
-awaitable<awaited_t<F, Args...>> basic_circuit_breaker<Clock>::call(F fn, Args... args) {
-  using value_type = awaited_t<F, Args...>;
-  permit p = try_permit();
-  if (state_.events_pending()) co_await state_.deliver_async();
-  if (!p) throw state_.refusal(p.retry_after());
-
-  detail::result_slot<value_type> result;
-  try {
-    if constexpr (std::is_void_v<value_type>) {
-      co_await std::invoke(fn, std::move(args)...);
-      result.emplace();
-    } else {
-      result.emplace(co_await std::invoke(fn, std::move(args)...));
-    }
-  } catch (...) {
-    result.fail(std::current_exception());
-  }
-  if (detail::is_plain_success(result, state_.classify())) {
-    if (p.settle_for_nothing()) co_return result.take();  // nor is there anything to tell of
-    p.settle(verdict::success);
-  } else {
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
-    const auto came_to = detail::outcome_of(result);
-    const verdict v = cancelled && !result.has_value() ? verdict::ignored : state_.judge(came_to);
-    p.settle(v, state_.retry_after(v, came_to));
-  }
-  if (state_.events_pending()) {  // told even if we are cancelled: an await must not throw past it
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    co_await state_.deliver_async();
-    co_await asio::this_coro::throw_if_cancelled(throws);
-  }
-  co_return result.take();
-}
-
 }  // namespace dspu::aio
-
-#include "dspu/aio/detail/breaker_stage.hpp"

@@ -13,6 +13,7 @@
 #include <exception>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 namespace dspu::aio {
 
@@ -31,6 +32,10 @@ enum class errc {
 const boost::system::error_category& category() noexcept;
 error_code make_error_code(errc e) noexcept;
 
+namespace detail {
+struct error_access;
+}
+
 // What all policy errors share.
 class error : public boost::system::system_error {
  public:
@@ -39,9 +44,20 @@ class error : public boost::system::system_error {
 
   // How long until asking again makes sense, as far as the policy knows. `retry` waits that long.
   std::optional<duration> retry_after() const noexcept { return retry_after_; }
+  // False if a policy has kept the call from its operation: it was refused, or it timed out in a line. Policies further out count
+  // nothing for such a call, and get back what they had given for it: tokens, places, permits. True for errors made by
+  // hand: to policies these are failures like any other.
+  bool begun() const noexcept { return begun_; }
+  // What the newest attempt had failed with, if one had.
+  const std::exception_ptr& last_error() const noexcept { return last_error_; }
 
  protected:
   std::optional<duration> retry_after_;
+  std::exception_ptr last_error_;
+  bool begun_ = true;
+
+ private:
+  friend struct detail::error_access;
 };
 
 using core::circuit_state;
@@ -62,29 +78,23 @@ class async_timeout_error : public error {
  public:
   explicit async_timeout_error(duration timeout, std::exception_ptr last_error = nullptr);
   duration timeout() const noexcept { return timeout_; }
-  // What the newest attempt failed with that had ended by then; null if none had.
-  const std::exception_ptr& last_error() const noexcept { return last_error_; }
 
  private:
   duration timeout_;
-  std::exception_ptr last_error_;
 };
 
 // The call was refused at once, without waiting, for what it would have to wait for comes after its deadline.
 class deadline_error : public error {
  public:
-  // `last_error` is what the newest attempt failed with; null if there was none.
   deadline_error(duration needed, duration remaining, std::exception_ptr last_error = nullptr);
   // How long the wait would have taken; duration::max() if for ever.
   duration needed() const noexcept { return needed_; }
   // How long the call had left; never below 0.
   duration remaining() const noexcept { return remaining_; }
-  const std::exception_ptr& last_error() const noexcept { return last_error_; }
 
  private:
   duration needed_;
   duration remaining_;
-  std::exception_ptr last_error_;
 };
 
 class queue_full_error : public error {
@@ -147,16 +157,38 @@ class callback_error : public error {
   std::exception_ptr cause_;
 };
 
-// The caller was cancelled while a policy waited after a failed attempt: code() is asio's operation_aborted, as for
-// any cancelled operation; last_error() is what the attempt had failed with.
+// The caller was cancelled while a policy waited, before the operation or between two attempts: code() is asio's
+// operation_aborted, as for any cancelled operation.
 class cancelled_error : public boost::system::system_error {
  public:
   explicit cancelled_error(std::exception_ptr last_error);
+  // As those of `error`.
+  bool begun() const noexcept { return begun_; }
   const std::exception_ptr& last_error() const noexcept { return last_error_; }
 
  private:
+  friend struct detail::error_access;
+
   std::exception_ptr last_error_;
+  bool begun_ = true;
 };
+
+namespace detail {
+
+struct error_access {
+  template <class E>
+  static std::exception_ptr make(E error, bool begun, const std::exception_ptr& last) {
+    error.begun_ = begun;
+    if (!error.last_error_) error.last_error_ = last;
+    return std::make_exception_ptr(std::move(error));
+  }
+};
+
+// What comes out of a call that fails with that error. One of a policy's says whether the call had begun its operation, and
+// what the newest attempt had failed with (`last`, if there was one); other errors stay as they are.
+std::exception_ptr completed(const std::exception_ptr& error, bool begun, const std::exception_ptr& last);
+
+}  // namespace detail
 
 }  // namespace dspu::aio
 

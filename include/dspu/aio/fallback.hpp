@@ -35,7 +35,7 @@ class fallback_stage;
 }
 
 template <class F>
-class fallback : public detail::verbs<fallback<F>> {
+class fallback : public detail::value_verbs<fallback<F>> {
  public:
   explicit fallback(F fn, fallback_options options = {})
       : fn_(std::move(fn)),

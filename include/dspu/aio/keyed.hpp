@@ -134,20 +134,19 @@ class keyed {
   template <class F, class... Args>
   requires detail::operation_for<F, Args...>
   auto call(view key, F fn, Args... args) {
-    return call_in(call_context{}, key, std::move(fn), std::move(args)...);
+    return start(detail::no_context{}, key, std::move(fn), std::move(args)...);
   }
   // The same within the budget of a call that is under way.
   template <class F, class... Args>
   requires detail::operation_for<F, Args...>
   auto call_in(const call_context& outer, view key, F fn, Args... args) {
-    return detail::run_through(std::tuple(detail::located_stage<keyed>(*this, key)), call_context(outer), std::move(fn),
-                               std::move(args)...);
+    return start(call_context(outer), key, std::move(fn), std::move(args)...);
   }
 
   // As a policy whose key each call's arguments name: of(args…) is called when the call is made, and what it
   // throws is thrown there. Decorated callables and pipelines refer to this, which must outlive them.
   template <class Of>
-  class by_key : public detail::verbs<by_key<Of>> {
+  class by_key : public detail::value_verbs<by_key<Of>> {
    public:
     by_key(keyed& all, Of of) : all_(&all), of_(std::move(of)) {}
     auto stage() const { return detail::by_key_stage<keyed, Of>(*all_, of_); }
@@ -218,6 +217,12 @@ class keyed {
   template <class Make>
   static typename table::maker maker_of(Make make) {
     return [make = std::move(make)](view key) { return hold(new typename table::entry(Key(key), make)); };
+  }
+
+  template <class Given, class F, class... Args>
+  auto start(Given&& given, view key, F fn, Args... args) {
+    return detail::run_through(std::tuple(detail::located_stage<keyed>(*this, key)), std::move(given), std::move(fn),
+                               std::move(args)...);
   }
 
   // Null if there is no room.

@@ -9,13 +9,17 @@
 
 #include "dspu/aio/detail/asio.hpp"
 #include "dspu/aio/detail/result_slot.hpp"
+#include "dspu/aio/detail/thrown_as.hpp"
 #include "dspu/core/verdict.hpp"
 
 #include <concepts>
 #include <exception>
 #include <functional>
 #include <optional>
+#include <system_error>
+#include <tuple>
 #include <typeinfo>
+#include <utility>
 
 namespace dspu::aio {
 
@@ -30,10 +34,27 @@ concept fallible = requires(const T& t) {
   t.error();
 };
 
+// A value that says by itself whether it is an error.
+template <class T>
+concept error_value =
+    std::same_as<T, error_code> || std::same_as<T, std::error_code> || std::same_as<T, std::exception_ptr>;
+
+// What asio::as_tuple gives: an error_value, and what goes with it.
+template <class T>
+inline constexpr bool is_tuple_with_error = false;
+template <error_value First, class... Rest>
+inline constexpr bool is_tuple_with_error<std::tuple<First, Rest...>> = true;
+template <error_value First, class Second>
+inline constexpr bool is_tuple_with_error<std::pair<First, Second>> = true;
+template <class T>
+concept tuple_with_error = is_tuple_with_error<T>;
+
 template <class T>
 bool holds_failure(const T& value) {
-  if constexpr (std::same_as<T, error_code>) {
-    return value.failed();
+  if constexpr (error_value<T>) {
+    return static_cast<bool>(value);
+  } else if constexpr (tuple_with_error<T>) {
+    return static_cast<bool>(std::get<0>(value));
   } else if constexpr (fallible<T>) {
     return !value.has_value();
   } else {
@@ -43,7 +64,7 @@ bool holds_failure(const T& value) {
 
 // Whether a value of this type can stand for a failure at all.
 template <class T>
-inline constexpr bool may_hold_failure = std::same_as<T, error_code> || fallible<T>;
+inline constexpr bool may_hold_failure = error_value<T> || tuple_with_error<T> || fallible<T>;
 
 }  // namespace detail
 
@@ -54,17 +75,28 @@ class outcome {
 
   template <class T>
   static outcome of(const T& value) {
-    return outcome(&value, typeid(T), detail::holds_failure(value), code_in(value));
+    outcome o(&value, typeid(T), detail::holds_failure(value));
+    if (o.failed_) o.look_into(value);
+    return o;
   }
   // What a void operation came to that did not throw.
-  static outcome nothing() { return outcome(nullptr, typeid(void), false, {}); }
+  static outcome nothing() { return outcome(nullptr, typeid(void), false); }
 
-  // True if it threw, or if its value says so itself (an error_code that is set, a result without a value).
+  // True if it threw, or if its value says so itself: an error_code or exception_ptr that is set, a std::tuple or std::pair
+  // that begins with one (asio::as_tuple), a result without a value.
   bool failed() const { return failed_; }
-  // The exception, or null.
+  // What was thrown, or null.
   const std::exception_ptr& exception() const { return error_; }
-  // The code of a system_error that was thrown, or of an error_code or result that was returned; else 0.
+  // What it failed with, as an exception: what was thrown, or is held by the value, or a system_error of the code that the
+  // value holds. Null if it did not fail, or the value does not say with what.
+  std::exception_ptr error() const;
+  // The code of a system_error that was thrown or is held, or of an error_code or result that was returned; else 0.
   error_code code() const;
+  // True if a policy has kept the call from its operation (error::begun()): that is no outcome of the operation.
+  bool refused() const;
+  // True if it failed as cancelled operations do: with operation_aborted, a code that is equivalent to
+  // std::errc::operation_canceled, or channel_cancelled. That does not say who cancelled it.
+  bool aborted() const;
   // The value, if it is exactly a T.
   template <class T>
   const T* get_if() const {
@@ -73,33 +105,40 @@ class outcome {
   // Whether it threw an E or something derived from it.
   template <class E>
   bool threw() const {
-    if (!error_) return false;
-    try {
-      std::rethrow_exception(error_);
-    } catch (const E&) {
-      return true;
-    } catch (...) {
-      return false;
+    if constexpr (std::is_class_v<E>) {
+      return detail::thrown_as<E>(error_) != nullptr;
+    } else {
+      if (!error_) return false;
+      try {
+        std::rethrow_exception(error_);
+      } catch (const E&) {
+        return true;
+      } catch (...) {
+        return false;
+      }
     }
   }
 
  private:
-  outcome(const void* value, const std::type_info& type, bool failed, error_code code)
-      : value_(value), type_(&type), failed_(failed), code_(code) {}
+  outcome(const void* value, const std::type_info& type, bool failed)
+      : value_(value), type_(&type), failed_(failed) {}
 
+  // What a value that holds a failure holds.
   template <class T>
-  static error_code code_in(const T& value) {
-    if constexpr (std::same_as<T, error_code>) {
-      return value;
+  void look_into(const T& value) {
+    if constexpr (std::convertible_to<const T&, std::exception_ptr>) {
+      held_ = value;
+    } else if constexpr (std::convertible_to<const T&, error_code>) {
+      code_ = error_code(value);
+    } else if constexpr (detail::tuple_with_error<T>) {
+      look_into(std::get<0>(value));
     } else if constexpr (detail::fallible<T>) {
-      if constexpr (std::convertible_to<decltype(value.error()), error_code>) {
-        return value.has_value() ? error_code{} : error_code{value.error()};
-      }
+      look_into(value.error());
     }
-    return {};
   }
 
   std::exception_ptr error_;
+  std::exception_ptr held_;  // by the value
   const void* value_ = nullptr;
   const std::type_info* type_ = &typeid(void);
   bool failed_;
@@ -142,10 +181,15 @@ outcome outcome_of(result_slot<T>& result) {
   }
 }
 
-// A success that no classifier needs to look at.
+// A value that does not say of itself that it is a failure.
 template <class T>
-bool is_plain_success(const result_slot<T>& result, const classifier& classify) {
-  return !may_hold_failure<T> && result.has_value() && !classify;
+bool is_plain_value(result_slot<T>& result) {
+  if (!result.has_value()) return false;
+  if constexpr (may_hold_failure<T>) {
+    return !holds_failure(result.value());
+  } else {
+    return true;
+  }
 }
 
 }  // namespace detail

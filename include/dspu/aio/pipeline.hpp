@@ -22,7 +22,7 @@
 #pragma once
 
 #include "dspu/aio/call_context.hpp"
-#include "dspu/aio/detail/drive.hpp"
+#include "dspu/aio/detail/run_through.hpp"
 #include "dspu/aio/stage_facts.hpp"
 
 #include <concepts>
@@ -56,7 +56,7 @@ template <class T, class Held, class F, class... Args>
 awaitable<T> watched(std::shared_ptr<const watch> w, call_context context, Held stages, F fn, Args... args) {
   call_record record{w->name, w->judge};
   begin_watching(context, *w, record);
-  auto running = run_through(std::move(stages), context, std::move(fn), std::move(args)...);
+  auto running = run_through(std::move(stages), call_context(context), std::move(fn), std::move(args)...);
   const run r(context);
   const auto began = r.context.clock();
   result_slot<T> result;
@@ -87,19 +87,19 @@ class pipeline {
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call(F fn, Args... args) const& {
-    return start(refs(), std::nullopt, std::move(fn), std::move(args)...);
+    return start(refs(), detail::no_context{}, std::move(fn), std::move(args)...);
   }
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call(F fn, Args... args) const&& {
-    return start(stages_, std::nullopt, std::move(fn), std::move(args)...);
+    return start(stages_, detail::no_context{}, std::move(fn), std::move(args)...);
   }
 
   // The same within the budget of a call that is under way: its deadline, its retries, its retry budget, its observer.
   template <class F, class... Args>
     requires detail::operation_for<F, Args...>
   auto call_in(const call_context& outer, F fn, Args... args) const& {
-    return start(refs(), outer, std::move(fn), std::move(args)...);
+    return start(refs(), call_context(outer), std::move(fn), std::move(args)...);
   }
 
   // A callable like fn, each call of which goes through the policies.
@@ -107,7 +107,7 @@ class pipeline {
   auto operator()(F fn) const {
     return [self = *this, fn = std::move(fn)]<class... Args>(Args&&... args)
       requires detail::operation_for<F, std::decay_t<Args>...>
-    { return self.start(self.stages_, std::nullopt, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
+    { return self.start(self.stages_, detail::no_context{}, fn, std::decay_t<Args>(std::forward<Args>(args))...); };
   }
 
   // The same pipeline, with somebody who is told of all its decisions under this name. The observer must outlive it.
@@ -128,13 +128,15 @@ class pipeline {
   const std::tuple<Stages...>& stages() const { return stages_; }
 
  private:
-  template <class Held, class F, class... Args>
-  auto start(Held stages, detail::given_context&& given, F fn, Args... args) const {
+  template <class Held, class Given, class F, class... Args>
+  auto start(Held stages, Given&& given, F fn, Args... args) const {
     using call_type =
         decltype(detail::run_through(std::move(stages), std::move(given), std::move(fn), std::move(args)...));
     if (watch_) {
       using T = typename detail::awaited<call_type>::type;
-      auto& context = detail::given_or_new<Stages...>(given);
+      call_context context;
+      if constexpr (std::same_as<Given, call_context>) context = std::move(given);
+      context.clock = detail::clock_of<std::tuple<Stages...>>;
       return detail::watched<T>(watch_, std::move(context), std::move(stages), std::move(fn), std::move(args)...);
     }
     return detail::run_through(std::move(stages), std::move(given), std::move(fn), std::move(args)...);

@@ -38,20 +38,4 @@ concept async_callable = std::invocable<F&, Args...> && requires {
 template <class F, class... Args>
 using awaited_t = typename detail::awaited<std::invoke_result_t<F&, Args...>>::type;
 
-template <class Policy, class F>
-class decorated {
- public:
-  decorated(Policy& policy, F fn) : policy_(&policy), fn_(std::move(fn)) {}
-
-  template <class... Args>
-    requires async_callable<F, std::decay_t<Args>&...> || async_callable<F, std::decay_t<Args>...>
-  auto operator()(Args&&... args) const {
-    return policy_->call(fn_, std::forward<Args>(args)...);
-  }
-
- private:
-  Policy* policy_;
-  F fn_;
-};
-
 }  // namespace dspu::aio

@@ -13,9 +13,10 @@
 // limiter ends all waits with operation_aborted; decorated callables must not be called after that.
 #pragma once
 
+#include "dspu/aio/detail/limiter_stage.hpp"
 #include "dspu/aio/detail/limiter_state.hpp"
+#include "dspu/aio/detail/verbs.hpp"
 #include "dspu/aio/error.hpp"
-#include "dspu/aio/policy.hpp"
 #include "dspu/aio/rate_limiter_options.hpp"
 #include "dspu/aio/reservation.hpp"
 
@@ -27,13 +28,12 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <tuple>
+#include <utility>
 
 namespace dspu::aio {
 
 namespace detail {
-
-template <class Clock>
-class limiter_stage;
 
 struct initiate_acquire {
   std::shared_ptr<limiter_state> state;
@@ -58,7 +58,7 @@ struct initiate_own_wait {
 }  // namespace detail
 
 template <class Clock>
-class basic_rate_limiter {
+class basic_rate_limiter : public detail::verbs<basic_rate_limiter<Clock>> {
  public:
   using options_type = rate_limiter_options;
 
@@ -119,23 +119,15 @@ class basic_rate_limiter {
     return {state_, request_of(state_->checked(n), options)};
   }
 
-  // Acquires one token, then runs fn(args…). On cancel: as acquire() and fn do; a token that arrives together
-  // with the cancellation goes back, and fn is not run.
+  // From verbs: call(fn, args…), call_in(context, fn, args…), operator()(fn): acquires one token, then runs fn(args…).
+  // On cancel: as acquire() and fn do; a token that arrives together with the cancellation goes back, and fn is not run.
+  using detail::verbs<basic_rate_limiter>::call;
+  // The same within bounds.
   template <class F, class... Args>
-  requires async_callable<F, Args...> awaitable<awaited_t<F, Args...>> call(F fn, Args... args) {
-    if (!state_->try_take(state_->checked(1), now(), true)) co_await wait_to_call(unbounded);
-    co_return co_await std::invoke(fn, std::move(args)...);
-  }
-  template <class F, class... Args>
-  requires async_callable<F, Args...> awaitable<awaited_t<F, Args...>> call(acquire_options options, F fn,
-                                                                            Args... args) {
-    if (!take_in_time(state_->checked(1), options)) co_await wait_to_call(options);
-    co_return co_await std::invoke(fn, std::move(args)...);
-  }
-
-  template <class F>
-  decorated<basic_rate_limiter, std::decay_t<F>> operator()(F&& fn) {
-    return {*this, std::forward<F>(fn)};
+    requires detail::operation_for<F, Args...>
+  auto call(const acquire_options& options, F fn, Args... args) {
+    detail::limiter_stage<Clock, acquire_options> stage(*this, options);
+    return detail::run_through(std::tuple(stage), detail::no_context{}, std::move(fn), std::move(args)...);
   }
 
   // Another rate or capacity for the first bandwidth from now on. The tokens in the bucket stay, cut at the
@@ -176,7 +168,8 @@ class basic_rate_limiter {
   detail::limiter_stage<Clock> stage() & { return detail::limiter_stage<Clock>(*this); }
 
  private:
-  friend class detail::limiter_stage<Clock>;
+  template <class, class>
+  friend class detail::limiter_stage;
   static core::instant now() { return core::instant_of(Clock::now()); }
   static constexpr acquire_options unbounded{};
 
@@ -212,20 +205,9 @@ class basic_rate_limiter {
     }
   }
 
-  awaitable<void> wait_to_call(acquire_options options) {
-    const auto state = state_;
-    co_await wait_for(1, options);
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() == asio::cancellation_type::none) co_return;
-    state->give_back(1);
-    throw boost::system::system_error(asio::error::operation_aborted);
-  }
-
   std::shared_ptr<detail::limiter_state> state_;
 };
 
 using rate_limiter = basic_rate_limiter<std::chrono::steady_clock>;
 
 }  // namespace dspu::aio
-
-#include "dspu/aio/detail/limiter_stage.hpp"

@@ -54,6 +54,7 @@ class any_result {
 template <>
 inline constexpr bool may_hold_failure<any_result> = true;
 // Policies see the value that is in it.
+inline bool holds_failure(const any_result& value) { return value.view().failed(); }
 inline outcome outcome_of(result_slot<any_result>& result) {
   return result.has_value() ? result.value().view() : outcome(result.error());
 }
@@ -76,6 +77,8 @@ struct stage_table {
   void (*succeed)(void* session, run&);
   next (*leave)(void* session, run&, std::size_t level, ending);
   awaitable<void> (*attend)(void* session, run&, ending);
+  void (*begin_again)(void* session, run&);
+  void (*abandon)(void* session, run&);
   // Of those that surround, which have no sessions; else null.
   awaitable<any_result> (*surround)(const void* stage, const call_context&, any_start);
 };
@@ -123,6 +126,8 @@ struct table_of {
       [](void* p, run& r) { as(p).succeed(r); },
       [](void* p, run& r, std::size_t level, ending e) { return as(p).leave(r, level, e); },
       [](void* p, run& r, ending e) -> awaitable<void> { return as(p).attend(r, e); },
+      [](void* p, run& r) { as(p).begin_again(r); },
+      [](void* p, run& r) { as(p).abandon(r); },
       nullptr,
   };
 };
@@ -144,6 +149,8 @@ struct table_of<Stage> {
       .succeed = nullptr,
       .leave = nullptr,
       .attend = nullptr,
+      .begin_again = nullptr,
+      .abandon = nullptr,
       .surround =
           [](const void* stage, const call_context& context, any_start start) {
             return static_cast<const Stage*>(stage)->template surround<any_result>(context, std::move(start));
@@ -221,7 +228,13 @@ class any_stack {
   awaitable<void> wait(run& r) { return table(depth_).wait(session(depth_), r); }
   awaitable<void> attend(run& r, ending e) { return table(depth_).attend(session(depth_), r, e); }
   void answer(run& r, ending e) { table(depth_).answer(session(depth_), r, e); }
-  void stay() { ++depth_; }
+  void begin_again(run& r) {
+    table(depth_).begin_again(session(depth_), r);
+    ++depth_;
+  }
+  void abandon(run& r) {
+    if (depth_ < to_) table(depth_).abandon(session(depth_), r);
+  }
 
  private:
   const stage_table& table(std::size_t i) const { return *row_.elements()[i].table; }
@@ -236,7 +249,7 @@ class any_stack {
 };
 
 template <>
-class session_stack<any_held> : public any_stack {
+class session_stack<std::tuple<any_held>> : public any_stack {
  public:
   explicit session_stack(const std::tuple<any_held>& held) : session_stack(std::get<0>(held)) {}
 
@@ -285,7 +298,7 @@ auto run_through(std::shared_ptr<const any_row> row, call_context context, F fn,
     }
   }
   std::tuple<any_held> held(any_held(std::move(row)));
-  return drive<T>(std::move(held), std::move(context), std::move(fn), std::move(args)...);
+  return drive<T>(std::move(held), from_the_start{}, std::move(context), std::move(fn), std::move(args)...);
 }
 
 }  // namespace dspu::aio::detail

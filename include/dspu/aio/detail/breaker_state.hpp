@@ -36,6 +36,12 @@ class breaker_state {
     if ((word & closed_bit) == 0) return std::nullopt;
     return closed_entry{word >> word_shift, (word & timed_bit) != 0};
   }
+  // The same, if moreover a success would change nothing: then all that a call needs to remember is the generation.
+  std::optional<std::uint64_t> enter_clean() const {
+    const auto word = word_.load(std::memory_order_acquire);
+    if ((word & (closed_bit | clean_bit | timed_bit)) != (closed_bit | clean_bit)) return std::nullopt;
+    return word >> word_shift;
+  }
   // How long it surely stays open, if it is: then a call is refused, and counted so. Takes no lock.
   std::optional<duration> refuse_if_open(core::instant now) {
     if ((word_.load(std::memory_order_acquire) & open_bit) == 0) return std::nullopt;

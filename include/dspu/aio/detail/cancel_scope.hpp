@@ -107,6 +107,8 @@ class cancel_scope {
   }
   // Throws: what run() could not do, for lack of memory; op was then cancelled, or not begun.
   void close();
+  // As that of a cancellation_guard: it is begun in any case.
+  static constexpr bool refused() { return false; }
 
   // Cancels what runs. On the scope's executor; the call may be over after it.
   void interrupt(asio::cancellation_type_t type);

@@ -7,6 +7,7 @@
 #include "dspu/aio/detail/after.hpp"
 #include "dspu/aio/detail/alarm.hpp"
 #include "dspu/aio/detail/apart.hpp"
+#include "dspu/aio/detail/budget_charge.hpp"
 #include "dspu/aio/detail/family.hpp"
 #include "dspu/aio/detail/stage.hpp"
 #include "dspu/aio/error.hpp"
@@ -76,7 +77,9 @@ class hedging {
 
  protected:
   struct attempt {
-    attempt(family& f, std::int64_t n) : thread(f), number(n) {}
+    attempt(family& f, start_counter& whole, std::int64_t n) : starts{0, &whole}, thread(f), number(n) {}
+    start_counter starts;
+    budget_charge charge;
     child thread;
     result_slot<void> end;
     std::int64_t number;
@@ -87,13 +90,14 @@ class hedging {
 
   ~hedging() = default;
 
-  virtual void start(std::int64_t number, call_context context) = 0;
+  // Makes another attempt.
+  virtual attempt& another(std::int64_t number) = 0;
+  virtual void start(attempt& a, call_context context) = 0;
   virtual void wake_after(duration d) = 0;
   virtual void let_sleep() = 0;
 
   family& home() const { return family_; }
-  // It is about to be started.
-  void add(attempt& a);
+  start_counter& starts() { return run_.counter; }
   // Its result is there; it does nothing any more.
   void ended(attempt& a, ending e);
   // The alarm has rung.
@@ -105,7 +109,9 @@ class hedging {
  private:
   core::instant now() const { return context_.clock(); }
   void begin(std::int64_t number);
-  bool may_hedge(std::int64_t number);
+  bool may_hedge(std::int64_t number, budget_charge& charge);
+  void add(attempt& a);
+  static void give_up(attempt& a);
   bool fits(core::instant start) const;
   verdict judge(ending e) const;
   void settle(std::int64_t winner);
@@ -130,11 +136,11 @@ template <class T, class Clock, class Start>
 class hedging_of final : public hedging {
  public:
   hedging_of(hedge_state& state, const call_context& context, family& f, Start start)
-      : hedging(state, context, f), start_(std::move(start)), first_(f, 0) {}
+      : hedging(state, context, f), start_(std::move(start)), first_(f, starts(), 0) {}
 
   T take() {
     const auto n = chosen();
-    if (!n) throw cancelled_error(first_.result.error());
+    if (!n) throw cancelled_error(outcome_of(first_.result).error());
     if (*n == 0 && first_.result.empty()) throw boost::system::system_error(asio::error::operation_aborted);
     if (*n == 0) return first_.result.take();
     for (auto& a : others_) {
@@ -149,9 +155,11 @@ class hedging_of final : public hedging {
     result_slot<T> result;
   };
 
-  void start(std::int64_t number, call_context context) override {
-    attempt_of& a = number == 0 ? first_ : others_.emplace_back(home(), number);
-    add(a);
+  attempt& another(std::int64_t number) override {
+    return number == 0 ? first_ : others_.emplace_back(home(), starts(), number);
+  }
+  void start(attempt& begun, call_context context) override {
+    auto& a = static_cast<attempt_of&>(begun);
     auto body = run_attempt(a, std::move(context));
     a.thread.start(std::move(body), a.end);
   }

@@ -62,7 +62,7 @@ class located_stage : public stage_like<typename Keyed::policy_type> {
       if (!found_) {
         const auto most = all_->options().max_keys;
         r.tell(event_kind::refused, "keyed", "too_many_keys", {{"limit", static_cast<double>(most)}});
-        return r.refuse(std::make_exception_ptr(too_many_keys_error(most)));
+        return r.refuse(too_many_keys_error(most));
       }
       if (!inner_) {
         stage_.emplace(found_->policy.stage());
@@ -76,6 +76,10 @@ class located_stage : public stage_like<typename Keyed::policy_type> {
     void succeed(run& r) { inner_->succeed(r); }
     next leave(run& r, std::size_t level, ending e) { return inner_->leave(r, level, e); }
     awaitable<void> attend(run& r, ending e) { return inner_->attend(r, e); }
+    void begin_again(run& r) { inner_->begin_again(r); }
+    void abandon(run& r) {
+      if (inner_) inner_->abandon(r);
+    }
 
    private:
     Keyed* all_;

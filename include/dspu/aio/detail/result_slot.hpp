@@ -19,6 +19,11 @@ class result_slot {
     error_ = nullptr;
     value_.emplace(std::forward<Args>(args)...);
   }
+  // The same. Requires: empty().
+  template <class... Args>
+  [[gnu::always_inline]] void fill(Args&&... args) {
+    value_.emplace(std::forward<Args>(args)...);
+  }
   void fail(std::exception_ptr e) {
     value_.reset();
     error_ = std::move(e);
@@ -30,6 +35,10 @@ class result_slot {
   const std::exception_ptr& error() const { return error_; }
   stored_type& value() { return *value_; }
 
+  // Moves the value out. Requires: has_value().
+  [[gnu::always_inline]] T take_value() {
+    if constexpr (!std::is_void_v<T>) return *std::move(value_);
+  }
   // Moves the value out or throws the error. Requires: !empty().
   [[gnu::always_inline]] T take() {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));

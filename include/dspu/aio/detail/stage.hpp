@@ -1,18 +1,29 @@
 // A policy's part in a call: what it does before the operation, and after it.
 //
-// A pipeline's driver (detail/drive.hpp) goes down through its stages, runs the operation, and comes back up:
+// The driver (detail/drive.hpp) takes a call down through its stages, runs the operation, and comes back up. Each stage has
+// a session in the call:
 //
-//   down   enter(): `go`, `wait` (await wait(), then go, or answer if it set run::answers), `refuse` (the error is in
-//          run::refusal), or `answer` (it gives the result itself, in answer(); the operation is not run, nor it left)
-//   up     succeed(): a plain value came; or leave(): anything else did. `up`: on to the next stage out;
-//          `again`: await attend() and go down again from here; `attend`: await attend(), then on
+//   down   enter()    go       on to the next stage in
+//                     wait     await wait(), then go; or answer, if wait() has set run::answers
+//                     refuse   the call does not pass: the error is in run::refusal
+//                     answer   the session gives the result itself, in answer(): the operation is not run
+//   up     succeed()  a value came that is no failure, and all sessions are plain(); or
+//          leave()    anything else came.
+//                     up       on to the next stage out
+//                     attend   await attend(), then on
+//                     again    await attend(); then begin_again(), and down again from here
 //
-// What is entered is left exactly once, unless the frame is destroyed: then the session's destructor gives back what it
-// holds. A session is entered anew whenever a stage further out goes down again. `level` counts from the outermost stage, 0. Nothing here is thread-safe: all of it runs on the call's executor.
+// What was entered is left exactly once, by succeed() or leave(); a session may be entered again after that. abandon()
+// gives back what a session holds without counting anything. It is called when enter(), wait() or leave() has thrown,
+// and when attend() has thrown or its call was cancelled meanwhile, so that what a session has taken never outlives the
+// step that failed. If the coroutine is destroyed, the session's destructor does the same.
+//
+// `level` counts from the outermost stage, 0. Nothing here is thread-safe: all of it runs on the call's executor.
 #pragma once
 
 #include "dspu/aio/call_context.hpp"
 #include "dspu/aio/detail/asio.hpp"
+#include "dspu/aio/error.hpp"
 #include "dspu/aio/observer.hpp"
 #include "dspu/aio/outcome.hpp"
 
@@ -41,6 +52,7 @@ class ending {
   explicit ending(result_slot<T>& slot) : slot_(&slot), type_(&type_of<T>) {}
 
   bool has_value() const { return type_->has_value(slot_); }
+  // What was thrown, or null.
   std::exception_ptr error() const { return type_->error(slot_); }
   // Valid until the result is changed.
   outcome view() const { return type_->view(slot_); }
@@ -83,7 +95,7 @@ struct call_record {
 
 // What the stages of one call share.
 struct run {
-  explicit run(call_context& c) : context(c) {}
+  explicit run(call_context& c) : context(c), counter{0, std::exchange(c.whole, nullptr)} {}
   run(const run&) = delete;
   run& operator=(const run&) = delete;
 
@@ -95,7 +107,8 @@ struct run {
   bool revive = false;               // that stage has been left: the driver goes on as if it had not been cancelled
   core::instant enforced = core::instant::max();  // when the first timeout will cancel the driver
   bool cancelled = false;            // by the caller; looked up before each way up
-  std::uint64_t starts = 0;          // how often the operation was begun
+  start_counter counter;             // of the operation
+  std::uint64_t failures = 0;        // how often last_error was noted
   std::exception_ptr refusal = nullptr;
   bool answers = false;              // set by a stage that waits: it will answer then
 
@@ -114,6 +127,29 @@ struct run {
   // Whether what came up is the work of a cancellation from outside of that stage: none of its business.
   bool cut_from_outside(std::size_t level) const { return cancelled || interrupted < level; }
 
+  std::uint64_t starts() const { return counter.count; }
+
+  // What that says to the stage of that level by judge(outcome). `entered_at`: the starts when it was entered. It
+  // is ignored if the operation was not begun since, or if the call was cut from outside, unless it succeeded in spite of that.
+  template <class Judge>
+  verdict judged(std::size_t level, std::uint64_t entered_at, const outcome& o, const Judge& judge) const {
+    const bool cut = cut_from_outside(level);
+    if (starts() == entered_at || (cut && o.exception())) return verdict::ignored;
+    const verdict v = judge(o);
+    return cut && v == verdict::failure ? verdict::ignored : v;
+  }
+
+  // What an attempt failed with that was begun, for the operation and for errors to come. Not what a policy refused with: so
+  // errors that carry a last error do not grow into chains.
+  void note_error(const outcome& o) {
+    context.last_error = o.error();
+    ++failures;
+  }
+  // For an error that ends the call after an attempt: what was noted, or else what that one failed with.
+  std::exception_ptr last_error_or(const outcome& o) const {
+    return context.last_error ? context.last_error : o.error();
+  }
+
   // Whether the stage that waited answers: if so, it does not count as entered.
   bool to_be_answered(std::size_t& depth) {
     if (!std::exchange(answers, false)) return false;
@@ -125,6 +161,11 @@ struct run {
     answers = false;
     refusal = std::move(e);
     return entry::refuse;
+  }
+
+  template <class E>
+  entry refuse(E e) {
+    return refuse(error_access::make(std::move(e), starts() > 0, context.last_error));
   }
 
   bool observed() const { return context.observer != nullptr; }
@@ -150,7 +191,6 @@ struct run {
 inline double in_seconds(duration d) { return std::chrono::duration<double>(d).count(); }
 
 std::exception_ptr aborted_error();
-bool is_aborted(const std::exception_ptr& error);
 
 // What a session does unless it says otherwise.
 struct session_defaults {
@@ -160,6 +200,22 @@ struct session_defaults {
   awaitable<void> wait(run&) { return {}; }
   void answer(run&, ending) {}
   awaitable<void> attend(run&, ending) { return {}; }
+  void begin_again(run&) {}
+  void abandon(run&) {}
+};
+
+// For a stage that has none.
+struct no_shortcut {};
+
+struct shortcut_defaults {
+  template <class Stage>
+  std::nullptr_t refusal(const Stage&) const {
+    return nullptr;
+  }
+  template <class Stage>
+  bool succeed(const Stage&) const {
+    return true;
+  }
 };
 
 // Tells the driver what a stage may do, so that it pays only for what is there.
@@ -170,6 +226,12 @@ struct stage_defaults {
   // has `awaitable<T> surround<T>(const call_context&, start)`, where start(call_context) gives one run of it. All runs
   // must be on one serial executor, and have ended when that returns.
   static constexpr bool surrounds = false;
+  // How a call may pass this stage, if it is the only one, without a session and all that comes with it:
+  //   bool enter(stage)     the operation may be run. If false, nothing was taken
+  //   refusal(stage)        then: an error if the call is refused for certain. If null, a session is entered
+  //   bool succeed(stage)   a value came that is no failure, and there is nothing more to do
+  // What does not end so is taken over by a session, which take_over(r, shortcut) makes as if it had been entered.
+  using shortcut = no_shortcut;
   // Depends on the call's arguments: for_call(args…) gives the stage that stands in its place.
   static constexpr bool looks_at_arguments = false;
   // Whether it can deal with results of that type.

@@ -1,4 +1,4 @@
-// The timeout's part in a pipeline: an alarm that cancels what the driver awaits, and the blame for it afterwards.
+// The timeout's part in a call: an alarm that cancels what the driver awaits, and what the call came to if it rang.
 #pragma once
 
 #include "dspu/aio/detail/cancel_scope.hpp"
@@ -14,6 +14,13 @@
 namespace dspu::aio::detail {
 
 stage_facts timeout_facts(duration d, bool shadow = false);
+
+// Throws the error of a call that is not even begun.
+[[noreturn]] void refuse_without_time(duration limit);
+
+// What a call ends with that a timeout has cut: an async_timeout_error. `last` is what an attempt in it had failed with; without
+// that, what a policy in the operation says of its attempts.
+std::exception_ptr timeout_error(duration limit, const outcome& aborted, std::exception_ptr last = nullptr);
 
 struct timeout_rules {
   duration limit;
@@ -45,8 +52,9 @@ class timeout_stage : public stage_defaults {
       }
       if (duration_ <= duration{0}) {
         r.tell(event_kind::refused, "timeout", "no_time", {{"limit", in_seconds(duration_)}});
-        return r.refuse(std::make_exception_ptr(async_timeout_error(duration_)));
+        return r.refuse(async_timeout_error(duration_));
       }
+      failures_ = r.failures;
       outer_deadline_ = r.context.deadline;
       outer_enforced_ = r.enforced;
       const auto deadline = core::add_saturating(r.template now<Clock>(), duration_);
@@ -73,8 +81,9 @@ class timeout_stage : public stage_defaults {
       r.revive = true;
       r.context.cancelled_by = cancel_reason::caller;
       r.tell(event_kind::timed_out, "timeout", e.has_value() ? "kept" : "expired", {{"limit", in_seconds(duration_)}});
-      if (!e.has_value() && is_aborted(e.error())) {
-        e.fail(std::make_exception_ptr(async_timeout_error(duration_, r.context.last_error)));
+      if (const auto came_to = e.view(); came_to.aborted()) {
+        const bool inside = r.failures != failures_;  // attempts inside of the timeout have failed, not only some before it
+        e.fail(timeout_error(duration_, came_to, inside ? r.context.last_error : nullptr));
       }
       return next::up;
     }
@@ -113,6 +122,7 @@ class timeout_stage : public stage_defaults {
     duration duration_;
     bool shadow_;
     typename Clock::time_point began_{};
+    std::uint64_t failures_ = 0;
     core::instant outer_deadline_{};
     core::instant outer_enforced_{};
     limit limit_;
