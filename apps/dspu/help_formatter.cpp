@@ -13,8 +13,17 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
   bool first_word = true;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, end);
+    std::string_view word = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
+    while (indent + word.size() > width) {  // a list without blanks breaks behind a comma
+      const std::size_t room = width > used + 1 ? width - used - 1 : 0;
+      const std::size_t comma = word.substr(0, room).rfind(',');
+      if (comma == word.npos) break;
+      lines.append(first_word ? "" : " ").append(word.substr(0, comma + 1)).append("\n").append(indent, ' ');
+      word.remove_prefix(comma + 1);
+      used = indent;
+      first_word = true;
+    }
     if (!first_word && used + 1 + word.size() > width) {
       lines.append("\n").append(indent, ' ');
       used = indent;

@@ -116,7 +116,7 @@ TEST_F(ConnectionPool, KeepsTheOldestOfAServerThatHasNotShownThatItKeepsConnecti
     now += 10ms;
   }
   EXPECT_EQ(pool.size(), 2u);
-  now += 470ms;
+  now += 465ms;
   EXPECT_EQ(take_surely("a"), "1") << "or nothing would ever be known";
 }
 

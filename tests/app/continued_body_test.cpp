@@ -61,7 +61,11 @@ class file_server final : public transport {
     const std::size_t given = std::min(gives(nth), part.size());
     bytes_given += given;
     sink.write({part.data(), given});
-    if (given < part.size()) throw transport_error(transport_failure::reset, "broken off");
+    if (given < part.size()) {
+      transport_error broken(transport_failure::reset, "broken off");
+      broken.set_progress({.sent = true, .status = head.status, .bytes = given});
+      throw broken;
+    }
     co_return head;
   }
 
@@ -109,6 +113,8 @@ struct last_result final : flow_observer {
   void on_retry(const job&, core::duration, core::retry_reason) override {}
   void on_hold(std::string_view, core::duration) override {}
   void on_breaker(std::string_view, core::circuit_transition, core::duration) override {}
+  void on_refusal(const job&, core::duration) override {}
+  void on_pace(std::string_view, const pace_report&) override {}
   std::optional<result_record> record;
 };
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -34,7 +35,8 @@ std::string help_of(const char* command, std::size_t width) {
 }
 
 std::set<std::string> words_of(const std::string& text) {
-  std::istringstream in(text);
+  // A long list may go on in the next line behind a comma.
+  std::istringstream in(std::regex_replace(text, std::regex(",\\s+"), ","));
   return {std::istream_iterator<std::string>(in), {}};
 }
 

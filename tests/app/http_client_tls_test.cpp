@@ -144,7 +144,7 @@ TEST_F(HttpClientTlsWallClock, LimitsTheTimeOfAHandshake) {
   http_client client(loop.get_executor(), o);
   const outcome result = fetch(loop, client, "https://" + silent.authority() + "/");
   ASSERT_TRUE(result.failure);
-  EXPECT_EQ(to_string(*result.failure), "timeout") << result.what;
+  EXPECT_EQ(to_string(*result.failure), "connect_timeout") << result.what;
   EXPECT_THAT(result.what, HasSubstr("the TLS handshake"));
   run_until(loop, [&] { return silent.open() == 0; });
 }

@@ -1,5 +1,7 @@
 // The client through a SOCKS5 proxy that plays its part byte by byte, over loopback.
 #include "dspu/http_client.hpp"
+#include "dspu/outgoing_request.hpp"
+#include "dspu/proxy.hpp"
 
 #include "net_support.hpp"
 
@@ -121,7 +123,7 @@ TEST_F(SocksTunnelWallClock, TellsARefusalFromAHostThatIsDown) {
   expect_failure(replying(99), transport_failure::protocol, "malformed answer");
   expect_failure(fetch_through({{3, "\x05\xff"s}}, "socks5h://", "http://a.test/"), transport_failure::proxy,
                  "wants a user and a password");
-  expect_failure(fetch_through({{4, "\x05\x02"s}, {7, "\x01\x01"s}}, "socks5h://u:pw@", "http://a.test/"),
+  expect_failure(fetch_through({{4, "\x05\x02"s}, {6, "\x01\x01"s}}, "socks5h://u:pw@", "http://a.test/"),
                  transport_failure::proxy, "does not accept the user and password");
   expect_failure(fetch_through({{3, "HTTP/1.1 400 Bad Request\r\n\r\n"}}, "socks5h://", "http://a.test/"),
                  transport_failure::protocol, "is it a SOCKS5 proxy?");

@@ -59,7 +59,7 @@ TEST(UsageMessage, KnowsTheOptionsOfOtherPrograms) {
   EXPECT_THAT(
       said_of({"fetch", "--retry", "3", "http://h"}),
       HasSubstr("unknown option --retry; in dspu fetch: --max-attempts N, which counts the first "
-                "attempt too; did you mean --retry-on, --retry-unsafe, "));
+                "attempt too; did you mean --retry-failed, --retry-on, "));
   EXPECT_THAT(said_of({"fetch", "-L", "http://h"}), HasSubstr("redirects are followed anyway"));
   EXPECT_THAT(said_of({"serve", "--location"}), StartsWith("dspu serve: unknown option --location\n"));
 }
