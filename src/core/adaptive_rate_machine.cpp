@@ -76,6 +76,7 @@ void adaptive_rate_machine::admitted(const call& c, instant now, const limit_fac
   rtt_ = rtt_ == 0 ? took : rtt_ + (took - rtt_) / 8;
   test_.admitted();
   window_.admitted(c.serial, c.in_flight, rtt_);
+  if (pace_ > 0 && c.stage >= paced_from_) chance_.admitted(pace_);
   pace_ > 0 ? paced_admitted(c, now) : open_admitted(c, now);
 }
 
@@ -86,6 +87,7 @@ void adaptive_rate_machine::refused(const call& c, instant now, const limit_fact
   hear(c, facts, now);
   if (c.serial > last_empty_) bucket_.lost();
   cost_ = std::clamp(facts.retry_after.value_or(duration{0}), duration{0}, options_.max_hold);
+  if (pace_ > 0 && c.stage >= paced_from_ && chance_.refused(pace_)) return go_on_in_spite_of_refusals(now);
   pace_ > 0 ? paced_refused(c, now) : open_refused(c, now);
 }
 
@@ -145,6 +147,21 @@ void adaptive_rate_machine::limit_in_flight(instant now) {
   spacing_.clear();
   test_.reset();
   failed_at_ = now;
+  stage_admitted_ = 0;
+  cut_ = ++stage_;
+}
+
+// What is refused does not depend on the pace. It begins anew, as slowly as at first, and takes that share for chance.
+void adaptive_rate_machine::go_on_in_spite_of_refusals(instant now) {
+  by_chance_ = true;
+  test_.expect(chance_.value());
+  window_ = in_flight_window();
+  phase_ = phase::open;
+  pace_ = base_ = ceiling_ = rate_ = 0;
+  burst_ = 0;
+  spacing_.clear();
+  bucket_ = bucket_estimate(now);
+  last_empty_ = sent_;
   stage_admitted_ = 0;
   cut_ = ++stage_;
 }

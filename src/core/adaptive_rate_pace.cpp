@@ -34,6 +34,7 @@ void adaptive_rate_machine::found_empty(const call& c) {
 
 void adaptive_rate_machine::seek(instant now) {
   test_.reset();
+  chance_.restart(std::exchange(by_chance_, false));
   window_.lift();
   phase_ = phase::seeking;
   base_ = ceiling_ = rate_ = 0;
@@ -43,7 +44,7 @@ void adaptive_rate_machine::seek(instant now) {
   stage_length_ = cost_ > duration{0} ? std::clamp<std::int64_t>(burst_, 3, 100) : 3;
   set_pace(std::max(static_cast<double>(burst_), lowest_first_pace), now);
   spacing_.drain(std::max(now, stated_.until()));
-  cut_ = stage_;
+  cut_ = paced_from_ = stage_;
 }
 
 void adaptive_rate_machine::paced_admitted(const call& c, instant now) {

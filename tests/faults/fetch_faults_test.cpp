@@ -216,7 +216,7 @@ TEST_F(FetchFaultsWallClock, GivesUpOn429WithoutADate) {
   hostile_server server;
   server.misbehave(fault::too_many);
   write_input(server.url("/"));
-  const ended run = fetch_to_file({"-v"});
+  const ended run = fetch_to_file({"-v", "--no-pace"});
   EXPECT_EQ(run.status, 1);
   EXPECT_THAT(run.err, HasSubstr("http_error (status 429)"));
   server.misbehave(fault::none);
@@ -530,7 +530,7 @@ TEST_F(FetchFaultsWallClock, LeavesTheBodiesOfOtherRequestsAlone) {
   hostile_server server;
   server.misbehave(fault::too_many);
   write_input(server.url("/"));
-  fetch_to_file({"--save", saved});
+  fetch_to_file({"--save", saved, "--no-pace"});
   server.misbehave(fault::none);
   EXPECT_EQ(fetch({"-i", failed, "-o", second_output, "--save", saved}).status, 0);
   write_file(input, server.url("/new") + "\n" + read_file(input));
@@ -589,7 +589,7 @@ TEST_F(FetchFaultsWallClock, ShowsNoPasswordAndKeepsThoseOfFailedRequestsToItsOw
   EXPECT_THAT(read_file(output), AllOf(HasSubstr("\"url\":\"http://***@"), Not(HasSubstr("secret"))));
   EXPECT_EQ(std::filesystem::status(failed).permissions(), std::filesystem::perms(0600));
   EXPECT_EQ(lines_of(read_file(failed)).size(), 2U);
-  const ended proxy = fetch({server.url("/"), "--proxy", "socks5://user:secret@h"});
+  const ended proxy = fetch({server.url("/"), "--proxy", "gopher://user:secret@h"});
   EXPECT_EQ(proxy.status, 2);
   EXPECT_THAT(proxy.err, AllOf(HasSubstr("only http://"), Not(HasSubstr("secret"))));
 }
@@ -610,7 +610,7 @@ TEST_F(FetchFaultsWallClock, GivesMetaBackAndTheHeadersThatItIsAskedFor) {
   write_file(input, R"({"id":"good","url":")" + server.url("/0") + R"(","meta":{"a": 0.10}})" + "\n" +
                         R"({"id":"bad","url":")" + server.url("/1") + R"(","meta":[1]})" + "\n" +
                         R"({"id":"wrong","url":"ftp://h","meta":"x"})" + "\n");
-  EXPECT_EQ(fetch_to_file({"--include-headers", "content-length"}).status, 2);
+  EXPECT_EQ(fetch_to_file({"--include-headers", "content-length", "--no-pace"}).status, 2);
   std::map<std::string, std::string> lines;
   for (const std::string& line : lines_of(read_file(output)))
     lines[std::string(boost::json::parse(line).as_object().at("id").as_string())] = line;
@@ -722,7 +722,7 @@ TEST_F(FetchFaultsWallClock, EmptiesNoFileBeforeItCanBegin) {
   for (const std::string& file : {output, failed, summary, recording}) write_file(file, "of yesterday\n");
   for (const std::vector<std::string>& wrong :
        {std::vector<std::string>{"--cacert", directory / "absent.pem"},
-        {"--proxy", "socks5://h"},
+        {"--proxy", "gopher://h"},
         {"--breaker-timeout", "1s", "--metrics",
          "127.0.0.1:" + server.url("").substr(server.url("").rfind(':') + 1)}}) {
     std::vector<std::string> all{

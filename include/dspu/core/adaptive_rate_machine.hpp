@@ -35,6 +35,7 @@
 #include "dspu/core/call_spacing.hpp"
 #include "dspu/core/duration.hpp"
 #include "dspu/core/in_flight_window.hpp"
+#include "dspu/core/refusal_share.hpp"
 #include "dspu/core/refusal_test.hpp"
 #include "dspu/core/stated_limit.hpp"
 
@@ -104,6 +105,7 @@ class adaptive_rate_machine {
   void judge(const call& c);
   void limit_in_flight(instant now);
   void seek(instant now);
+  void go_on_in_spite_of_refusals(instant now);
   void paced_admitted(const call& c, instant now);
   void paced_refused(const call& c, instant now);
   void base_refused(const call& c, instant now);
@@ -121,6 +123,9 @@ class adaptive_rate_machine {
   in_flight_window window_;
   bucket_estimate bucket_;
   refusal_test test_;
+  refusal_share chance_;
+  bool by_chance_ = false;        // refusals were taken for chance
+  std::uint32_t paced_from_ = 0;  // the stage in which calls began to go by a pace
 
   phase phase_ = phase::open;
   std::int64_t in_flight_ = 0;

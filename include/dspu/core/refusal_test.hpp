@@ -20,18 +20,25 @@ class refusal_test {
  public:
   // Returns: whether it has become likely, after so many calls in all.
   bool refused(std::int64_t calls) {
-    sum_ += refusal;
+    sum_ += refusal_;
     return sum_ >= 5 + 0.5 * std::log1p(static_cast<double>(calls));
   }
-  void admitted() { sum_ = std::max(0.0, sum_ + admission); }
+  void admitted() { sum_ = std::max(0.0, sum_ + admission_); }
   void reset() { sum_ = 0; }
+  // Such a share is refused by chance: only clearly more than that says anything.
+  void expect(double share) {
+    const double chance = std::min(1.5 * share, 0.6);
+    const double load = (1 + 2 * chance) / 3;
+    refusal_ = std::log(load / chance);
+    admission_ = std::log((1 - load) / (1 - chance));
+    sum_ = 0;
+  }
   // Nothing is being judged.
   bool quiet() const { return sum_ == 0; }
 
  private:
-  static constexpr double refusal = 2.303;     // ln(0.2 / 0.02)
-  static constexpr double admission = -0.203;  // ln(0.8 / 0.98)
-
+  double refusal_ = 2.303;     // ln(0.2 / 0.02)
+  double admission_ = -0.203;  // ln(0.8 / 0.98)
   double sum_ = 0;
 };
 
