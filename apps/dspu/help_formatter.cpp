@@ -18,7 +18,13 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
     while (indent + word.size() > width) {  // a list without blanks breaks behind a comma
       const std::size_t room = width > used + 1 ? width - used - 1 : 0;
       const std::size_t comma = word.substr(0, room).rfind(',');
-      if (comma == word.npos) break;
+      if (comma == word.npos && used == indent) break;
+      if (comma == word.npos) {
+        lines.append("\n").append(indent, ' ');
+        used = indent;
+        first_word = true;
+        continue;
+      }
       lines.append(first_word ? "" : " ").append(word.substr(0, comma + 1)).append("\n").append(indent, ' ');
       word.remove_prefix(comma + 1);
       used = indent;
