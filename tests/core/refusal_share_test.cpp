@@ -19,7 +19,7 @@ bool falls_in_vain(refusal_share& share, int refusals) {
 
 TEST(RefusalShare, KnowsRefusalsThatDoNotDependOnThePace) {
   refusal_share share;
-  EXPECT_FALSE(falls_in_vain(share, 7)) << "too few";
+  EXPECT_FALSE(falls_in_vain(share, 4)) << "too few";
   EXPECT_TRUE(falls_in_vain(share, 8));
   EXPECT_NEAR(share.value(), 0.1, 0.03);
 }
@@ -43,7 +43,7 @@ TEST(RefusalShare, DoesNotTakeProbesForChance) {
 TEST(RefusalShare, WantsMoreOnceItWasWrong) {
   refusal_share share;
   share.restart(true);
-  EXPECT_FALSE(falls_in_vain(share, 31));
+  EXPECT_FALSE(falls_in_vain(share, 19));
   EXPECT_TRUE(falls_in_vain(share, 8));
 }
 

@@ -353,7 +353,7 @@ TEST_F(FetchFromServeWallClock, GetsAllThroughEveryTroubleAtOnce) {
   write_input(url("/n/"), 300);
   const ended run =
       fetch_to_file({"--max-attempts", "30", "--host-concurrency", "30", "--max-body", "1M", "--timeout",
-                     "1s", "--retry-on", "500,503,429,connect,reset,timeout,protocol", "-v"});
+                     "1s", "--no-pace", "--retry-on", "500,503,429,connect,reset,timeout,protocol", "-v"});
   EXPECT_THAT(run.status, AnyOf(0, 1)) << run.err;  // an endless body is not retried: it is too large
   kill_server();
   serve();

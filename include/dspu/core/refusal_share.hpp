@@ -43,7 +43,7 @@ class refusal_share {
   static constexpr double least = 0.04;
   static constexpr double most = 0.35;
 
-  std::int64_t needed_ = 8;
+  std::int64_t needed_ = 5;
   std::int64_t calls_ = 0;
   std::int64_t alone_ = 0;
   std::int64_t repeated_ = 0;
