@@ -11,7 +11,7 @@ namespace dspu::aio::detail {
 
 class giving_way final : private posted {
  public:
-  static constexpr int most_in_a_row = 64;
+  static constexpr int most_in_a_row = 256;
 
   // The same for a loop that begins operations: whether it is time before it begins the i-th.
   static bool is_turn(std::int64_t i) { return i > 0 && i % most_in_a_row == 0; }
