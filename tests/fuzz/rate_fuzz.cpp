@@ -57,9 +57,10 @@ void check_pacer(const rate_spec& spec, const std::string& shown) {
     return;  // a rate that no bucket can keep is refused by name
   }
   const instant start = now;
-  const double burst = spec.burst.value_or(std::max(1.0, spec.amount));
   // A bucket counts in fractions of a token, but those that make more than 1e8 a second in halves and wholes.
   const double per_second = spec.amount / std::chrono::duration<double>(spec.per).count();
+  // Without a burst calls are spaced evenly; of a high rate as many go at once as 50 ms make.
+  const double burst = spec.burst.value_or(std::max(1.0, 0.05 * per_second));
   const double rounding = per_second > 1e8 || burst > 1e8 ? 0.5 : 1e-6;
   for (int taken = 0; taken < 40; ++taken) {
     if (!limit->ready(now)) {

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int enough = 100'000;
+constexpr int enough = 1'000'000;
 
 class ReadyOperations : public ::testing::TestWithParam<int> {
  protected:
