@@ -9,9 +9,10 @@ namespace dspu::aio::detail {
 template <class Clock>
 typename Clock::time_point after(core::duration d) {
   const auto now = Clock::now();
-  const auto room = std::chrono::duration_cast<core::duration>(Clock::time_point::max() - now);
-  if (d >= room) return Clock::time_point::max();
-  return now + std::chrono::ceil<typename Clock::duration>(d);
+  // In the clock's units: what is left of a coarse clock's time does not fit in nanoseconds.
+  const auto wait = std::chrono::ceil<typename Clock::duration>(d);
+  if (wait >= Clock::time_point::max() - now) return Clock::time_point::max();
+  return now + wait;
 }
 
 }  // namespace dspu::aio::detail
